@@ -1,0 +1,26 @@
+//! Lower-case hexadecimal text of 32-byte values, which is all that the ledger names by their bytes.
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Two digits a byte.
+pub fn encode(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
+        .map(char::from)
+        .collect()
+}
+
+/// Exactly 64 lower-case digits; `None` for anything else.
+pub fn decode(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return None;
+    }
+    let value = |digit: u8| DIGITS.iter().position(|d| *d == digit).and_then(|v| u8::try_from(v).ok());
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = (value(pair[0])? << 4) | value(pair[1])?;
+    }
+    Some(bytes)
+}

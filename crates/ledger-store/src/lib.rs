@@ -1,0 +1,70 @@
+//! The store's contract: plain data in and out, no decision, no driver's type in a signature.
+//!
+//! [`MemoryStore`] is the reference; the suite in `conformance` states the contract as tests, and every store passes it.
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod details;
+mod error;
+mod memory;
+mod records;
+mod state;
+
+pub use details::details_of;
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use records::{
+    AccountCommit, AccountQuery, Batch, Committed, Instance, KeyFingerprint, KeyKind, KeyRecord, Loaded, Notes,
+    Recorded, SystemRecord, Wanted,
+};
+pub use state::State;
+
+use ledger_core::{Account, AccountNumber, Timestamp};
+use std::sync::Arc;
+
+/// A durable ledger store. One process owns it; its methods block, and may be called from any thread.
+pub trait LedgerStore: Send + Sync {
+    /// Loads accounts by id, each with the idempotency records asked for, as of one committed state. The answer has
+    /// one member for each of `wanted`, in order.
+    fn load(&self, wanted: &[Wanted]) -> Result<Vec<Loaded>, StoreError>;
+
+    /// Makes a batch durable, atomically for each account.
+    ///
+    /// An account whose committed sequence is not the one that its commit expects is left untouched, and its index is
+    /// in the answer: another node was there first, and only that account is decided again. When the call returns
+    /// `Ok`, everything else survives a loss of power, and is visible to every read that starts afterwards; nothing is
+    /// visible before. After `Err` it is unknown which of the batch became durable, until [`LedgerStore::recover`] has
+    /// returned `Ok`.
+    fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
+
+    /// Reopens after a failed commit: what became durable is visible, everything else never happened.
+    fn recover(&self) -> Result<(), StoreError>;
+
+    /// Sets numbers aside for `count` new accounts and returns the first. No two accounts ever get the same number;
+    /// numbers that end up unused may be left out.
+    fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError>;
+
+    /// One entry of an account, with its details unless they were erased.
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Recorded>, StoreError>;
+
+    /// An account by its short number.
+    fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError>;
+
+    /// Accounts in order of their ids.
+    fn accounts(&self, query: &AccountQuery) -> Result<Vec<Arc<Account>>, StoreError>;
+
+    /// Ids of at most `limit` accounts that have something due at or before `now`, earliest first.
+    fn due_accounts(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<str>>, StoreError>;
+
+    /// Every system record of a topic that is in force, in order of its key.
+    fn system_records(&self, topic: &str) -> Result<Vec<SystemRecord>, StoreError>;
+
+    /// Forgets idempotency keys recorded before an instant.
+    fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError>;
+
+    /// Releases what the process holds, after writing whatever makes the next start quick. Nothing may be called
+    /// afterwards.
+    fn close(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,118 @@
+//! The reference store: everything in memory, nothing durable. For tests, and as the plainest statement of the
+//! contract; conflicts arise when two writers share one.
+
+use crate::records::{AccountQuery, Batch, Committed, Loaded, Recorded, SystemRecord, Wanted};
+use crate::{LedgerStore, State, StoreError};
+use ledger_core::{Account, AccountNumber, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: State,
+    entries: BTreeMap<(u64, u64), Recorded>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn inner(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
+        self.inner.lock().map_err(|_| StoreError::unavailable("a thread that held the store panicked"))
+    }
+}
+
+impl LedgerStore for MemoryStore {
+    fn load(&self, wanted: &[Wanted]) -> Result<Vec<Loaded>, StoreError> {
+        Ok(self.inner()?.state.load(wanted))
+    }
+
+    fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        let mut inner = self.inner()?;
+        let mut conflicts = Vec::new();
+        for (index, commit) in batch.accounts.into_iter().enumerate() {
+            if !inner.state.fits(&commit) {
+                conflicts.push(index);
+                continue;
+            }
+            inner.state.publish(&commit);
+            for recorded in commit.entries {
+                let entry = &recorded.sealed.entry;
+                inner.entries.insert((entry.account.0, entry.sequence), recorded);
+            }
+        }
+        for record in &batch.system {
+            inner.state.put_system(record);
+        }
+        Ok(Committed { conflicts })
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.inner().map(drop)
+    }
+
+    fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError> {
+        Ok(self.inner()?.state.allocate(count))
+    }
+
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Recorded>, StoreError> {
+        Ok(self.inner()?.entries.get(&(account.0, sequence)).cloned())
+    }
+
+    fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError> {
+        Ok(self.inner()?.state.account_by_number(number))
+    }
+
+    fn accounts(&self, query: &AccountQuery) -> Result<Vec<Arc<Account>>, StoreError> {
+        Ok(self.inner()?.state.accounts(query))
+    }
+
+    fn due_accounts(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<str>>, StoreError> {
+        Ok(self.inner()?.state.due_accounts(now, limit))
+    }
+
+    fn system_records(&self, topic: &str) -> Result<Vec<SystemRecord>, StoreError> {
+        Ok(self.inner()?.state.system_records(topic))
+    }
+
+    fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.inner()?.state.forget_keys(before);
+        Ok(())
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct InMemory(MemoryStore);
+
+    impl crate::conformance::Subject for InMemory {
+        fn start() -> Self {
+            Self(MemoryStore::new())
+        }
+
+        fn store(&self) -> &dyn LedgerStore {
+            &self.0
+        }
+
+        // Nothing to restart: what this store holds lives as long as the process.
+        fn restart(self, _: crate::conformance::Ending) -> Self {
+            self
+        }
+    }
+
+    crate::conformance_tests!(InMemory);
+}
