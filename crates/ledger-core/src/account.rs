@@ -48,6 +48,8 @@ pub struct Account {
     pub cycle: Cycle,
     /// Grants that still have credits, or will take effect, in burning order.
     pub grants: Vec<Grant>,
+    /// Sequences of the entries that made grants, oldest first: what lists them all, spent ones too.
+    pub grants_made: Arc<Vec<u64>>,
     /// Net charges of the last local days, oldest first, at most [`DAYS_KEPT`]: what a forecast needs.
     pub days: Vec<(i32, Amount)>,
 }
@@ -205,6 +207,7 @@ impl Account {
             totals: Totals::default(),
             cycle: Cycle { start: entry.recorded_at, end: entry.recorded_at, ..Cycle::default() },
             grants: Vec::new(),
+            grants_made: Arc::default(),
             days: Vec::new(),
         }
     }
@@ -370,6 +373,7 @@ fn change(account: &mut Account, entry: &Entry) -> Option<()> {
                 remaining: rolled.amount,
                 effective: true,
             });
+            Arc::make_mut(&mut account.grants_made).push(entry.sequence);
             add(&mut account.cycle.rolled_in, rolled.amount)
         }
     }
@@ -414,6 +418,9 @@ fn receive(account: &mut Account, entry: &Entry, grant: &NewGrant) -> Option<()>
             remaining,
             effective,
         });
+    }
+    if grant.amount.is_positive() {
+        Arc::make_mut(&mut account.grants_made).push(entry.sequence);
     }
     if grant.source == Source::Purchase {
         add(&mut account.totals.purchased, grant.amount)?;

@@ -153,6 +153,7 @@ struct AccountRow {
     cycle_times: [i64; 2],
     cycle_sums: [i64; 6],
     grants: Vec<GrantRow>,
+    grants_made: Vec<u64>,
     days: Vec<(i32, i64)>,
 }
 
@@ -212,6 +213,7 @@ impl From<&Account> for AccountRow {
             cycle_sums: [c.package_granted, c.rolled_in, c.consumed, c.refunded_earlier, c.purchased_at_start, c.purchased]
                 .map(Amount::micros),
             grants: account.grants.iter().map(GrantRow::from).collect(),
+            grants_made: (*account.grants_made).clone(),
             days: account.days.iter().map(|(day, sum)| (*day, sum.micros())).collect(),
         }
     }
@@ -265,6 +267,7 @@ impl TryFrom<AccountRow> for Account {
                 purchased: cycle_purchased,
             },
             grants: row.grants.into_iter().map(Grant::try_from).collect::<Result<_, _>>()?,
+            grants_made: Arc::new(row.grants_made),
             days: row.days.into_iter().map(|(day, sum)| Ok((day, amount(sum)?))).collect::<Result<_, StoreError>>()?,
         })
     }

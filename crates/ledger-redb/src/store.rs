@@ -135,7 +135,7 @@ impl LedgerStore for RedbStore {
         Ok(self.fold_mut()?.state.allocate(count))
     }
 
-    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Recorded>, StoreError> {
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
         let Some(position) = self.fold()?.position(account, sequence) else {
             return Ok(None);
         };
@@ -149,7 +149,7 @@ impl LedgerStore for RedbStore {
         let Some(Item::Entry { bytes, hash }) = chained.items.get(index) else {
             return Err(damaged());
         };
-        recorded(bytes, *hash, kept).map(Some)
+        recorded(bytes, *hash, kept).map(Arc::new).map(Some)
     }
 
     fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError> {

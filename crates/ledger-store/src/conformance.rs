@@ -79,10 +79,11 @@ fn plans() -> PlanBook {
     plans
 }
 
-fn recorded(sealed: Sealed, details: Option<Salted>) -> Recorded {
+fn recorded(sealed: Sealed, details: Option<Salted>) -> Arc<Recorded> {
     let noticed_at = sealed.entry.recorded_at;
     let spendable = sealed.entry.remaining;
-    Recorded { sealed, details, notes: Notes { noticed_at, spendable, instance: Instance::Fresh { fuel: 7 } } }
+    let notes = Notes { noticed_at, spendable, instance: Instance::Fresh { fuel: 7 } };
+    Arc::new(Recorded { sealed, details, notes })
 }
 
 fn opened(number: AccountNumber, id: &str, now: Timestamp) -> AccountCommit {
@@ -93,8 +94,8 @@ fn opened(number: AccountNumber, id: &str, now: Timestamp) -> AccountCommit {
     let plan = plans().in_force("pro", now).unwrap().clone();
     let (mut account, entries) = open(number, &opening, &plan, Some(salted.commitment()), now).unwrap();
     account.name = details.name.as_deref().map(Arc::from);
-    let mut entries: Vec<Recorded> = entries.into_iter().map(|sealed| recorded(sealed, None)).collect();
-    entries[0].details = Some(salted);
+    let mut details = Some(salted);
+    let entries = entries.into_iter().map(|sealed| recorded(sealed, details.take())).collect();
     AccountCommit { expected_sequence: 0, account: Arc::new(account), entries, keys: Vec::new() }
 }
 

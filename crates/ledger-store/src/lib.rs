@@ -47,7 +47,7 @@ pub trait LedgerStore: Send + Sync {
     fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError>;
 
     /// One entry of an account, with its details unless they were erased.
-    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Recorded>, StoreError>;
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError>;
 
     /// An account by its short number.
     fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError>;

@@ -16,7 +16,7 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Inner {
     state: State,
-    entries: BTreeMap<(u64, u64), Recorded>,
+    entries: BTreeMap<(u64, u64), Arc<Recorded>>,
 }
 
 impl MemoryStore {
@@ -63,7 +63,7 @@ impl LedgerStore for MemoryStore {
         Ok(self.inner()?.state.allocate(count))
     }
 
-    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Recorded>, StoreError> {
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
         Ok(self.inner()?.entries.get(&(account.0, sequence)).cloned())
     }
 

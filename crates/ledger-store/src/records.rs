@@ -91,7 +91,7 @@ pub struct AccountCommit {
     /// The account after the entries.
     pub account: Arc<Account>,
     /// Its new entries, in order.
-    pub entries: Vec<Recorded>,
+    pub entries: Vec<Arc<Recorded>>,
     /// Idempotency keys that were used for them.
     pub keys: Vec<(KeyFingerprint, KeyRecord)>,
 }

@@ -71,8 +71,8 @@ fn batch(present: &[Option<Arc<Account>>], round: u64) -> Batch {
                 (present.sequence, account, outcome.entries)
             }
         };
-        let entries =
-            entries.into_iter().map(|sealed| Recorded { sealed, details: None, notes: Notes::default() }).collect();
+        let recorded = |sealed| Arc::new(Recorded { sealed, details: None, notes: Notes::default() });
+        let entries = entries.into_iter().map(recorded).collect();
         accounts.push(AccountCommit { expected_sequence, account: Arc::new(account), entries, keys: Vec::new() });
     }
     Batch { accounts, system: Vec::new() }

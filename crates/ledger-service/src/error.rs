@@ -1,0 +1,93 @@
+//! What a use case answers when it does not do what was asked: a refusal of the domain, a failure of a plugin, or an
+//! outage. HTTP turns each into a problem in one place.
+
+use crate::ports::PluginFailure;
+use ledger_core::{Digest, Refusal};
+use std::sync::Arc;
+
+/// Why a use case did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceError {
+    /// The domain said no.
+    Refused(Refusal),
+    /// There is no price for this.
+    Unpriced {
+        /// The model, where it is the model that has no price.
+        model: Option<Arc<str>>,
+        /// The activity.
+        activity: Arc<str>,
+        /// The unit, where it is the unit that has no price.
+        unit: Option<Arc<str>>,
+    },
+    /// The request makes no sense, field by field.
+    Invalid(Vec<FieldProblem>),
+    /// A plugin did not answer properly; nothing was charged.
+    PluginFailed {
+        /// The plugin's name.
+        plugin: Arc<str>,
+        /// The component that failed.
+        digest: Digest,
+        /// How.
+        failure: PluginFailure,
+        /// What the host saw.
+        detail: String,
+    },
+    /// No charge has this id.
+    ChargeNotFound {
+        /// The id asked for.
+        charge: String,
+    },
+    /// Too much is waiting; try again.
+    Overloaded,
+    /// The store does not take or give data now; try again.
+    StorageUnavailable {
+        /// What the store said, for the log.
+        detail: String,
+    },
+    /// A defect or damage; nothing was changed.
+    Internal {
+        /// What does not fit, for the log.
+        detail: String,
+    },
+}
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field's path, such as `usage.input_tokens`.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+impl ServiceError {
+    /// One field is wrong.
+    pub fn field(field: &str, reason: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldProblem { field: field.to_owned(), reason: reason.into() }])
+    }
+}
+
+impl From<Refusal> for ServiceError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<ledger_store::StoreError> for ServiceError {
+    fn from(error: ledger_store::StoreError) -> Self {
+        use ledger_store::StoreError;
+        let detail = error.to_string();
+        match error {
+            StoreError::Corrupt { .. } => Self::Internal { detail },
+            StoreError::Unavailable { .. } | StoreError::InUse { .. } | StoreError::NewerFormat { .. } => {
+                Self::StorageUnavailable { detail }
+            }
+        }
+    }
+}
+
+impl From<ledger_core::Broken> for ServiceError {
+    fn from(broken: ledger_core::Broken) -> Self {
+        Self::Internal { detail: broken.to_string() }
+    }
+}

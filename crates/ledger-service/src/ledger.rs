@@ -1,0 +1,375 @@
+//! The ledger as the rest of the program sees it: one value that holds the store, the writer, and what is live.
+
+use crate::error::ServiceError;
+use crate::idempotency::{Content, key_fingerprint};
+use crate::ports::{Clock, Random};
+use crate::rate_card::Releases;
+use crate::writer::{self, Handle, Request, Task, Writer, Written};
+use crate::{plans, scheduler};
+use arc_swap::ArcSwap;
+use ledger_core::{
+    Account, Amount, Balance, Body, Command, Details, GrantRequest, Opening, Plan, PlanBook, Refusal, Salted, Source,
+    Status, Timestamp, Update, Updated, balance,
+};
+use ledger_store::{AccountQuery, Batch, Instance, KeyKind, LedgerStore, Recorded, SystemRecord, Wanted};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+/// What a ledger is made of.
+pub struct Parts {
+    /// Where everything durable is.
+    pub store: Arc<dyn LedgerStore>,
+    /// The source of time.
+    pub clock: Arc<dyn Clock>,
+    /// The source of salts.
+    pub random: Arc<dyn Random>,
+    /// The plans in force from now on.
+    pub plans: Vec<Plan>,
+    /// What prices what.
+    pub releases: Releases,
+    /// Limits and windows.
+    pub settings: Settings,
+}
+
+/// Limits and windows.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long idempotency keys count.
+    pub keep_ms: i64,
+    /// The oldest event taken; less than `keep_ms`, so that nothing is charged twice.
+    pub max_age_ms: i64,
+    /// How far in the future an event may be.
+    pub max_future_ms: i64,
+    /// How many requests may wait for the writer; more are refused as overload.
+    pub queue_items_max: usize,
+    /// How many requests the writer commits at once.
+    pub group_items_max: usize,
+}
+
+/// The ledger.
+pub struct Ledger {
+    store: Arc<dyn LedgerStore>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    plans: Arc<PlanBook>,
+    releases: ArcSwap<Releases>,
+    settings: Settings,
+    /// `None` once the ledger has been closed.
+    writer: Mutex<Option<Arc<Handle>>>,
+    writer_thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// An account to be opened, or changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountInput {
+    /// Its id.
+    pub account: Arc<str>,
+    /// Display name.
+    pub name: Option<Arc<str>>,
+    /// The plan it begins on, or is on.
+    pub plan: Arc<str>,
+    /// Time zone.
+    pub zone: Option<chrono_tz::Tz>,
+    /// Cycle anchor.
+    pub anchor: Option<Timestamp>,
+    /// Parent account.
+    pub parent: Option<Arc<str>>,
+    /// Status.
+    pub status: Option<Status>,
+    /// Metadata, sorted by key.
+    pub metadata: Option<Vec<(String, String)>>,
+}
+
+/// What came of putting an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutAccount {
+    /// The account.
+    pub account: Arc<Account>,
+    /// Whether it was opened now.
+    pub opened: bool,
+}
+
+/// Credits to be granted by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantInput {
+    /// The account's id.
+    pub account: Arc<str>,
+    /// The `Idempotency-Key` header.
+    pub key: String,
+    /// How many.
+    pub credits: Amount,
+    /// Promotion or adjustment.
+    pub source: Source,
+    /// Place in the burning order.
+    pub priority: Option<u32>,
+    /// When they take effect.
+    pub effective_at: Option<Timestamp>,
+    /// When they end.
+    pub expires_at: Option<Timestamp>,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub actor: String,
+}
+
+/// A grant with what is left of it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantView {
+    /// The entry that made it.
+    pub recorded: Arc<Recorded>,
+    /// Whether an earlier request had made it.
+    pub replay: bool,
+    /// Free credits of it.
+    pub remaining: Amount,
+}
+
+impl Ledger {
+    /// Opens the ledger: records changed plan definitions, and starts the writer.
+    pub fn open(parts: Parts) -> Result<Arc<Self>, ServiceError> {
+        let now = parts.clock.now();
+        let plans = Arc::new(plans::load(&*parts.store, &parts.plans, now)?);
+        let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms);
+        let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
+        let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group).map_err(|e| {
+            ServiceError::Internal { detail: format!("the writer's thread cannot be started: {e}") }
+        })?;
+        Ok(Arc::new(Self {
+            store: parts.store,
+            clock: parts.clock,
+            random: parts.random,
+            plans,
+            releases: ArcSwap::from_pointee(parts.releases),
+            settings: parts.settings,
+            writer: Mutex::new(Some(Arc::new(handle))),
+            writer_thread: Mutex::new(Some(thread)),
+        }))
+    }
+
+    /// Lets the writer finish what was accepted, and closes the store. Requests that come later are answered that the
+    /// storage is unavailable.
+    pub fn close(&self) -> Result<(), ServiceError> {
+        let taken = |_| ServiceError::Internal { detail: "a thread panicked while closing".to_owned() };
+        drop(self.writer.lock().map_err(taken)?.take());
+        let thread = self.writer_thread.lock().map_err(|_| ServiceError::Overloaded)?.take();
+        if let Some(thread) = thread {
+            thread.join().map_err(|_| ServiceError::Internal { detail: "the writer panicked".to_owned() })?;
+            self.store.close()?;
+        }
+        Ok(())
+    }
+
+    /// Whether requests are taken.
+    pub fn is_ready(&self) -> bool {
+        self.handle().is_ok_and(|handle| handle.is_ready())
+    }
+
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Opens an account, or changes it.
+    pub async fn put_account(&self, input: AccountInput) -> Result<PutAccount, ServiceError> {
+        if self.plans.in_force(&input.plan, self.now()).is_none() {
+            let known: Vec<&str> = self.plans.latest().map(|plan| &*plan.name).collect();
+            let reason = format!("no plan is named {:?}; there are {}", input.plan, known.join(", "));
+            return Err(ServiceError::field("plan", reason));
+        }
+        if let Some(parent) = &input.parent {
+            self.check_parent(&input.account, parent)?;
+        }
+        let details = Details {
+            name: input.name.as_deref().map(str::to_owned),
+            metadata: input.metadata.clone(),
+            ..Details::default()
+        };
+        let request = Request {
+            account: input.account.clone(),
+            keys: Vec::new(),
+            content: [0; 16],
+            task: Task::Put {
+                opening: Opening {
+                    id: input.account,
+                    plan: input.plan.clone(),
+                    zone: input.zone,
+                    anchor: input.anchor,
+                    status: input.status.unwrap_or_default(),
+                    parent: input.parent.clone(),
+                },
+                update: Update {
+                    plan: input.plan,
+                    name: input.name,
+                    metadata: input.metadata,
+                    settings: Updated {
+                        status: input.status,
+                        zone: input.zone,
+                        anchor: input.anchor,
+                        parent: input.parent,
+                    },
+                },
+            },
+            details: Salted::new(&details, self.salt_for(&details)),
+            instance: Instance::None,
+        };
+        match self.submit_one(request).await? {
+            Written::Done { account, opened, .. } => Ok(PutAccount { account, opened }),
+            Written::Replay { account, .. } => Ok(PutAccount { account, opened: false }),
+        }
+    }
+
+    /// Grants credits by hand.
+    pub async fn grant(&self, input: GrantInput) -> Result<GrantView, ServiceError> {
+        let details =
+            Details { actor: Some(input.actor.clone()), reason: Some(input.reason.clone()), ..Details::default() };
+        let request = Request {
+            account: input.account.clone(),
+            keys: vec![key_fingerprint(&input.account, KeyKind::Header, &input.key)],
+            content: input.content(),
+            task: Task::Execute(Command::Grant(GrantRequest {
+                source: input.source,
+                credits: input.credits,
+                priority: input.priority,
+                effective_at: input.effective_at,
+                expires_at: input.expires_at,
+            })),
+            details: Salted::new(&details, self.salt_for(&details)),
+            instance: Instance::None,
+        };
+        let missing = || ServiceError::Internal { detail: "a grant's entry is gone".to_owned() };
+        let (recorded, replay) = match self.submit_one(request).await? {
+            Written::Done { recorded, .. } => (recorded.ok_or_else(missing)?, false),
+            Written::Replay { account, sequence } => {
+                (self.store.entry(account.number, sequence)?.ok_or_else(missing)?, true)
+            }
+        };
+        // The answer is of the grant as it was made, so that a replay of it is the same.
+        let remaining = match &recorded.sealed.entry.body {
+            Body::Grant(grant) => grant.amount.checked_sub(grant.debt_paid).unwrap_or_default(),
+            _ => return Err(missing()),
+        };
+        Ok(GrantView { recorded, replay, remaining })
+    }
+
+    /// An account as it is now, what is due included.
+    pub fn account(&self, id: &str) -> Result<Arc<Account>, ServiceError> {
+        let account = self.committed(id)?;
+        let now = self.now();
+        if account.next_due_at() > now { Ok(account) } else { self.as_of_now(&account, now).map(Arc::new) }
+    }
+
+    /// The balance of an account now, what is due included.
+    pub fn balance(&self, id: &str) -> Result<Balance, ServiceError> {
+        let account = self.account(id)?;
+        Ok(balance(&account, &self.plans, self.now().max(account.last_at)))
+    }
+
+    /// Accounts in order of their ids.
+    pub fn accounts(&self, query: &AccountQuery) -> Result<Vec<Arc<Account>>, ServiceError> {
+        Ok(self.store.accounts(query)?)
+    }
+
+    /// At most `limit` grants of an account, newest first, those before the one with sequence `before` only.
+    pub fn grants(&self, id: &str, before: Option<u64>, limit: usize) -> Result<Vec<GrantView>, ServiceError> {
+        let account = self.committed(id)?;
+        let older = account.grants_made.iter().rev().filter(|sequence| before.is_none_or(|before| **sequence < before));
+        let mut views = Vec::new();
+        for sequence in older.take(limit) {
+            let recorded = self.store.entry(account.number, *sequence)?;
+            let missing = || ServiceError::Internal { detail: "a grant's entry is gone".to_owned() };
+            let live = account.grants.iter().find(|grant| grant.sequence == *sequence);
+            let remaining = live.map_or(Amount::ZERO, |grant| grant.remaining);
+            views.push(GrantView { recorded: recorded.ok_or_else(missing)?, replay: false, remaining });
+        }
+        Ok(views)
+    }
+
+    /// Books everything that is due by now, on every account. Returns how many accounts had something due.
+    pub async fn run_due(&self) -> Result<usize, ServiceError> {
+        scheduler::run_due(self).await
+    }
+
+    /// Swaps what is live: each request sees one set from start to end.
+    pub fn set_releases(&self, releases: Releases) {
+        self.releases.store(Arc::new(releases));
+    }
+
+    /// Reads the system record under a topic and key.
+    pub fn system_record(&self, topic: &str, key: &str) -> Result<Option<Arc<str>>, ServiceError> {
+        let records = self.store.system_records(topic)?;
+        Ok(records.into_iter().find(|record| &*record.key == key).and_then(|record| record.value))
+    }
+
+    /// Makes a system record durable.
+    pub fn put_system_record(&self, record: SystemRecord) -> Result<(), ServiceError> {
+        self.store.commit(Batch { accounts: Vec::new(), system: vec![record] })?;
+        Ok(())
+    }
+
+    pub(crate) fn store(&self) -> &dyn LedgerStore {
+        &*self.store
+    }
+
+    pub(crate) fn plans(&self) -> &PlanBook {
+        &self.plans
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn releases(&self) -> Arc<Releases> {
+        self.releases.load_full()
+    }
+
+    /// A fresh salt, where there are details to salt.
+    pub(crate) fn salt_for(&self, details: &Details) -> [u8; 32] {
+        if details.is_empty() { [0; 32] } else { self.random.bytes32() }
+    }
+
+    pub(crate) async fn submit(&self, requests: Vec<Request>) -> Result<Vec<Result<Written, ServiceError>>, ServiceError> {
+        self.handle()?.submit(requests).await
+    }
+
+    pub(crate) async fn submit_one(&self, request: Request) -> Result<Written, ServiceError> {
+        self.submit(vec![request]).await?.pop().unwrap_or(Err(ServiceError::Overloaded))
+    }
+
+    fn handle(&self) -> Result<Arc<Handle>, ServiceError> {
+        let stopped = || ServiceError::StorageUnavailable { detail: "the ledger is closing".to_owned() };
+        self.writer.lock().map_err(|_| stopped())?.clone().ok_or_else(stopped)
+    }
+
+    fn committed(&self, id: &str) -> Result<Arc<Account>, ServiceError> {
+        let wanted = Wanted { account: Arc::from(id), keys: Vec::new() };
+        let loaded = self.store.load(std::slice::from_ref(&wanted))?.pop().unwrap_or_default();
+        loaded.account.ok_or_else(|| Refusal::AccountNotFound { account: wanted.account }.into())
+    }
+
+    fn check_parent(&self, account: &Arc<str>, parent: &str) -> Result<(), ServiceError> {
+        if &**account == parent {
+            return Err(ServiceError::field("parent", "an account is not its own parent"));
+        }
+        match self.committed(parent) {
+            Ok(parent) if parent.parent.is_some() => {
+                Err(ServiceError::field("parent", "the parent has a parent itself; there are two levels and no more"))
+            }
+            Ok(_) => Ok(()),
+            Err(ServiceError::Refused(_)) => Err(ServiceError::field("parent", "no account has this id")),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl GrantInput {
+    fn content(&self) -> [u8; 16] {
+        let mut content = Content::new("POST /v1/accounts/{account}/grants");
+        content.text(&self.account);
+        content.number(i128::from(self.credits.micros()));
+        content.text(self.source.name());
+        content.option(self.priority, |content, priority| content.number(i128::from(priority)));
+        content.option(self.effective_at, |content, t| content.number(i128::from(t.millis())));
+        content.option(self.expires_at, |content, t| content.number(i128::from(t.millis())));
+        content.text(&self.reason);
+        content.finish()
+    }
+}

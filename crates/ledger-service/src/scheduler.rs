@@ -1,0 +1,35 @@
+//! Renewals and expiries happen when they are due, even if nobody asks for the account.
+
+use crate::error::ServiceError;
+use crate::ledger::Ledger;
+use crate::writer::{Request, Task};
+use ledger_core::Command;
+use ledger_store::Instance;
+
+/// How many accounts are advanced in one submission: enough to share a commit, few enough to let charges in between.
+const GROUP_ACCOUNTS: usize = 256;
+
+/// Books what is due by now, on every account.
+pub(crate) async fn run_due(ledger: &Ledger) -> Result<usize, ServiceError> {
+    let now = ledger.now();
+    let mut advanced = 0;
+    loop {
+        let due = ledger.store().due_accounts(now, GROUP_ACCOUNTS)?;
+        if due.is_empty() {
+            return Ok(advanced);
+        }
+        let advance = |account| Request {
+            account,
+            keys: Vec::new(),
+            content: [0; 16],
+            task: Task::Execute(Command::Advance),
+            details: None,
+            instance: Instance::None,
+        };
+        let requests: Vec<Request> = due.into_iter().map(advance).collect();
+        advanced += requests.len();
+        for answer in ledger.submit(requests).await? {
+            answer?;
+        }
+    }
+}

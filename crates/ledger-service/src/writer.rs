@@ -1,0 +1,467 @@
+//! The ledger writer: one per node. It takes what has gathered in a bounded queue, decides and applies in order, hands
+//! the store one batch, and answers everyone after the commit; while one batch syncs, the next gathers.
+//!
+//! [`Writer::step`] is the whole of it, without a thread or a clock: production runs it on a thread of its own
+//! ([`spawn`]), tests step it.
+
+use crate::error::ServiceError;
+use crate::ports::Clock;
+use ledger_core::balance::spendable;
+use ledger_core::{Account, Command, Opening, PlanBook, Refusal, Salted, Timestamp, execute, open};
+use ledger_store::{
+    AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Wanted,
+};
+use rustc_hash::FxHashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Something for the writer to do to one account.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The account's id.
+    pub account: Arc<str>,
+    /// The idempotency keys under which it is asked.
+    pub keys: Vec<KeyFingerprint>,
+    /// The fingerprint of what is asked.
+    pub content: [u8; 16],
+    /// What is asked.
+    pub task: Task,
+    /// Details to keep beside the entry.
+    pub details: Option<Salted>,
+    /// In which instance it was priced.
+    pub instance: Instance,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// Do something to an account that exists.
+    Execute(Command),
+    /// Open the account, or update it where it exists already.
+    Put {
+        /// What it begins as.
+        opening: Opening,
+        /// What changes where it exists.
+        update: ledger_core::Update,
+    },
+}
+
+/// What became of a request, once it is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It was done.
+    Done {
+        /// The account after it.
+        account: Arc<Account>,
+        /// Its entry; `None` where nothing had to be written.
+        recorded: Option<Arc<Recorded>>,
+        /// Whether it opened the account.
+        opened: bool,
+    },
+    /// It had been done before, by the entry with this sequence.
+    Replay {
+        /// The account.
+        account: Arc<Account>,
+        /// The entry from which the first answer is rebuilt.
+        sequence: u64,
+    },
+}
+
+type Answer = Result<Written, ServiceError>;
+
+/// How often an account whose commit conflicted is decided again before its requests are given up as overload.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Decides, commits, answers.
+pub struct Writer {
+    store: Arc<dyn LedgerStore>,
+    plans: Arc<PlanBook>,
+    keep_ms: i64,
+}
+
+/// An account while a batch is made.
+struct Working {
+    /// As it was loaded, and as the store must still have it.
+    expected_sequence: u64,
+    account: Option<Account>,
+    entries: Vec<Arc<Recorded>>,
+    keys: FxHashMap<KeyFingerprint, KeyRecord>,
+    /// Set where an entry did not fit: nothing of the account is committed.
+    broken: Option<ServiceError>,
+}
+
+/// What a request will be answered, should the commit succeed.
+enum Draft {
+    Final(Answer),
+    /// Done: the working entry's index, if any.
+    Done {
+        entry: Option<usize>,
+        opened: bool,
+    },
+    Replay {
+        sequence: u64,
+    },
+}
+
+impl Writer {
+    /// A writer over a store. `keep_ms` is how long idempotency keys count.
+    pub fn new(store: Arc<dyn LedgerStore>, plans: Arc<PlanBook>, keep_ms: i64) -> Self {
+        Self { store, plans, keep_ms }
+    }
+
+    /// Handles requests as one batch, in order, and answers each. An error of the store answers them all, and the
+    /// store must recover before the next step.
+    pub fn step(&self, requests: &[Request], now: Timestamp) -> Result<Vec<Answer>, ServiceError> {
+        let mut answers: Vec<Option<Answer>> = requests.iter().map(|_| None).collect();
+        let mut open: Vec<usize> = (0..requests.len()).collect();
+        for _ in 0..ATTEMPTS_MAX {
+            if open.is_empty() {
+                break;
+            }
+            open = self.attempt(requests, &open, now, &mut answers)?;
+        }
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or(Err(ServiceError::Overloaded))).collect())
+    }
+
+    /// Tries the requests that are open; returns those whose account had moved on.
+    fn attempt(
+        &self,
+        requests: &[Request],
+        open: &[usize],
+        now: Timestamp,
+        answers: &mut [Option<Answer>],
+    ) -> Result<Vec<usize>, ServiceError> {
+        let wanted: Vec<Wanted> = open
+            .iter()
+            .map(|index| Wanted { account: requests[*index].account.clone(), keys: requests[*index].keys.clone() })
+            .collect();
+        let loaded = self.store.load(&wanted)?;
+        let mut working: FxHashMap<Arc<str>, Working> = FxHashMap::default();
+        let mut drafts = Vec::with_capacity(open.len());
+        for (index, loaded) in open.iter().zip(loaded) {
+            let request = &requests[*index];
+            let account = working.entry(request.account.clone()).or_insert_with(|| Working {
+                expected_sequence: loaded.account.as_ref().map_or(0, |account| account.sequence),
+                account: loaded.account.as_deref().cloned(),
+                entries: Vec::new(),
+                keys: FxHashMap::default(),
+                broken: None,
+            });
+            drafts.push(self.draft(request, account, &loaded.keys, now));
+        }
+        self.commit(requests, open, working, drafts, answers)
+    }
+
+    fn draft(&self, request: &Request, working: &mut Working, keys: &[Option<KeyRecord>], now: Timestamp) -> Draft {
+        let in_batch = request.keys.iter().filter_map(|key| working.keys.get(key));
+        let oldest = now.plus_millis(-self.keep_ms);
+        let before = keys.iter().flatten().filter(|record| record.recorded_at >= oldest);
+        if let Some(record) = before.chain(in_batch).next() {
+            return if record.content == request.content {
+                Draft::Replay { sequence: record.sequence }
+            } else {
+                let refusal = Refusal::IdempotencyMismatch { first_seen_at: record.recorded_at };
+                Draft::Final(Err(refusal.into()))
+            };
+        }
+        match self.write(request, working, now) {
+            Ok(draft) => draft,
+            Err(error) => {
+                if matches!(error, ServiceError::Internal { .. }) {
+                    working.broken = Some(error.clone());
+                }
+                Draft::Final(Err(error))
+            }
+        }
+    }
+
+    fn write(&self, request: &Request, working: &mut Working, now: Timestamp) -> Result<Draft, ServiceError> {
+        if let Some(broken) = &working.broken {
+            return Err(broken.clone());
+        }
+        let commitment = request.details.as_ref().map(Salted::commitment);
+        let not_found = || Refusal::AccountNotFound { account: request.account.clone() };
+        let mut opened = false;
+        let (entries, result) = match (&request.task, &mut working.account) {
+            (Task::Put { opening, .. }, None) => {
+                opened = true;
+                let plan = self.plans.in_force(&opening.plan, now);
+                let plan = plan.ok_or_else(|| ServiceError::field("plan", "no plan has this name"))?;
+                let number = self.store.allocate_account_numbers(1)?;
+                let (account, entries) = open(number, opening, plan, commitment, now)?;
+                working.account = Some(account);
+                (entries, Ok(Some(0)))
+            }
+            (Task::Put { update, .. }, Some(account)) => {
+                let command = Command::Update(update.clone());
+                let outcome = execute(account, &self.plans, &command, commitment, now)?;
+                (outcome.entries, outcome.result)
+            }
+            (Task::Execute(command), Some(account)) => {
+                let outcome = execute(account, &self.plans, command, commitment, now)?;
+                (outcome.entries, outcome.result)
+            }
+            (Task::Execute(_), None) => return Err(not_found().into()),
+        };
+        let account = working.account.as_mut().ok_or_else(not_found)?;
+        if let (Task::Put { update, .. }, Ok(Some(_))) = (&request.task, &result) {
+            describe(account, update);
+        }
+        let first = working.entries.len();
+        let own = result.as_ref().ok().copied().flatten();
+        let spendable = spendable(account, &self.plans, now);
+        for (index, sealed) in entries.into_iter().enumerate() {
+            let is_own = own == Some(index);
+            if is_own {
+                let (sequence, recorded_at) = (sealed.entry.sequence, sealed.entry.recorded_at);
+                let record = KeyRecord { content: request.content, sequence, recorded_at };
+                working.keys.extend(request.keys.iter().map(|key| (*key, record)));
+            }
+            let instance = if is_own { request.instance } else { Instance::None };
+            working.entries.push(Arc::new(Recorded {
+                sealed,
+                details: request.details.clone().filter(|_| is_own),
+                notes: Notes { noticed_at: now, spendable, instance },
+            }));
+        }
+        let own = own.map(|index| first + index);
+        match result {
+            Ok(_) => Ok(Draft::Done { entry: own, opened }),
+            Err(refusal) => Ok(Draft::Final(Err(refusal.into()))),
+        }
+    }
+
+    fn commit(
+        &self,
+        requests: &[Request],
+        open: &[usize],
+        working: FxHashMap<Arc<str>, Working>,
+        drafts: Vec<Draft>,
+        answers: &mut [Option<Answer>],
+    ) -> Result<Vec<usize>, ServiceError> {
+        let mut after: FxHashMap<Arc<str>, After> = FxHashMap::default();
+        let mut accounts = Vec::with_capacity(working.len());
+        for (id, working) in working {
+            let account = working.account.map(Arc::new);
+            if let (Some(account), None, false) = (&account, &working.broken, working.entries.is_empty()) {
+                accounts.push(AccountCommit {
+                    expected_sequence: working.expected_sequence,
+                    account: account.clone(),
+                    entries: working.entries.clone(),
+                    keys: working.keys.into_iter().collect(),
+                });
+            }
+            if let Some(broken) = &working.broken {
+                tracing::error!(account = %id, ?broken, "an entry does not fit its account; nothing of it is committed");
+            }
+            after.insert(id, After { account, entries: working.entries, broken: working.broken, conflicted: false });
+        }
+        if !accounts.is_empty() {
+            let ids: Vec<Arc<str>> = accounts.iter().map(|commit| commit.account.id.clone()).collect();
+            let committed = self.store.commit(Batch { accounts, system: Vec::new() })?;
+            for id in committed.conflicts.into_iter().filter_map(|index| ids.get(index)) {
+                if let Some(after) = after.get_mut(id) {
+                    after.conflicted = true;
+                }
+            }
+        }
+        let mut again = Vec::new();
+        for (index, draft) in open.iter().zip(drafts) {
+            let Some(after) = after.get_mut(&requests[*index].account) else {
+                continue;
+            };
+            if after.conflicted {
+                again.push(*index);
+                continue;
+            }
+            answers[*index] = Some(after.answer(draft));
+        }
+        Ok(again)
+    }
+}
+
+/// An account once its batch is committed.
+struct After {
+    account: Option<Arc<Account>>,
+    entries: Vec<Arc<Recorded>>,
+    broken: Option<ServiceError>,
+    conflicted: bool,
+}
+
+impl After {
+    fn answer(&mut self, draft: Draft) -> Answer {
+        let account = || {
+            let missing = ServiceError::Internal { detail: "a request was done to no account".to_owned() };
+            self.account.clone().ok_or(missing)
+        };
+        match (draft, &self.broken) {
+            (Draft::Final(answer), _) => answer,
+            (Draft::Replay { sequence }, _) => Ok(Written::Replay { account: account()?, sequence }),
+            (Draft::Done { .. }, Some(broken)) => Err(broken.clone()),
+            (Draft::Done { entry, opened }, None) => {
+                let account = account()?;
+                let recorded = entry.and_then(|entry| self.entries.get(entry)).cloned();
+                Ok(Written::Done { account, recorded, opened })
+            }
+        }
+    }
+}
+
+/// Name and metadata are no part of the chain; they reach the account here, and from the details on a replay.
+fn describe(account: &mut Account, update: &ledger_core::Update) {
+    if let Some(name) = &update.name {
+        account.name = Some(name.clone());
+    }
+    if let Some(metadata) = &update.metadata {
+        account.metadata = Arc::new(metadata.clone());
+    }
+}
+
+/// Requests that are answered together.
+struct Submission {
+    requests: Vec<Request>,
+    reply: oneshot::Sender<Vec<Answer>>,
+}
+
+/// The way into the writer's thread.
+pub(crate) struct Handle {
+    queue: SyncSender<Submission>,
+    waiting_items: Arc<AtomicUsize>,
+    queue_items_max: usize,
+    ready: Arc<AtomicBool>,
+}
+
+/// Runs a writer on a thread until every handle is gone. The thread ends once everything accepted is answered.
+pub(crate) fn spawn(
+    writer: Writer,
+    clock: Arc<dyn Clock>,
+    queue_items_max: usize,
+    group_items_max: usize,
+) -> std::io::Result<(Handle, JoinHandle<()>)> {
+    let (queue, submissions) = sync_channel(queue_items_max);
+    let waiting_items = Arc::new(AtomicUsize::new(0));
+    let ready = Arc::new(AtomicBool::new(true));
+    let handle = Handle { queue, waiting_items: waiting_items.clone(), queue_items_max, ready: ready.clone() };
+    let thread = std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
+        run(&writer, &*clock, &submissions, &Progress { waiting_items, ready, group_items_max });
+    })?;
+    Ok((handle, thread))
+}
+
+struct Progress {
+    waiting_items: Arc<AtomicUsize>,
+    ready: Arc<AtomicBool>,
+    group_items_max: usize,
+}
+
+fn run(writer: &Writer, clock: &dyn Clock, submissions: &Receiver<Submission>, progress: &Progress) {
+    loop {
+        let Ok(first) = submissions.recv() else {
+            return;
+        };
+        let mut group = vec![first];
+        let mut items = group[0].requests.len();
+        while items < progress.group_items_max {
+            match submissions.try_recv() {
+                Ok(next) => {
+                    items += next.requests.len();
+                    group.push(next);
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        if let Err(error) = handle_group(writer, clock, group, items, progress) {
+            stop_until_recovered(writer, submissions, progress, &error);
+        }
+    }
+}
+
+fn handle_group(
+    writer: &Writer,
+    clock: &dyn Clock,
+    group: Vec<Submission>,
+    items: usize,
+    progress: &Progress,
+) -> Result<(), ServiceError> {
+    let mut requests = Vec::with_capacity(items);
+    let mut replies = Vec::with_capacity(group.len());
+    for submission in group {
+        replies.push((submission.requests.len(), submission.reply));
+        requests.extend(submission.requests);
+    }
+    let result = writer.step(&requests, clock.now());
+    progress.waiting_items.fetch_sub(items, Ordering::Relaxed);
+    match result {
+        Ok(answers) => {
+            let mut answers = answers.into_iter();
+            for (count, reply) in replies {
+                // A caller that has gone away gets no answer; what it asked is done all the same.
+                let _ = reply.send(answers.by_ref().take(count).collect());
+            }
+            Ok(())
+        }
+        Err(error) => {
+            for (count, reply) in replies {
+                let _ = reply.send(vec![Err(error.clone()); count]);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// After a failed commit nobody knows what became durable. Everyone is told so, the node says that it is not ready, and
+/// nothing is decided until the store has been reopened.
+fn stop_until_recovered(
+    writer: &Writer,
+    submissions: &Receiver<Submission>,
+    progress: &Progress,
+    error: &ServiceError,
+) {
+    tracing::error!(?error, "the store failed; no request is taken until it has been reopened");
+    progress.ready.store(false, Ordering::SeqCst);
+    let unavailable = ServiceError::StorageUnavailable { detail: "the store is being reopened".to_owned() };
+    let mut pause = Duration::from_millis(10);
+    while let Err(error) = writer.store.recover() {
+        tracing::warn!(%error, retry_in_ms = pause.as_millis(), "the store cannot be reopened yet");
+        loop {
+            match submissions.recv_timeout(pause) {
+                Ok(submission) => {
+                    progress.waiting_items.fetch_sub(submission.requests.len(), Ordering::Relaxed);
+                    let _ = submission.reply.send(vec![Err(unavailable.clone()); submission.requests.len()]);
+                }
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+    tracing::info!("the store has been reopened");
+    progress.ready.store(true, Ordering::SeqCst);
+}
+
+impl Handle {
+    /// Whether the node takes requests.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+
+    /// Has requests done as one submission, and waits until they are durable. Refuses at once where too much waits.
+    pub(crate) async fn submit(&self, requests: Vec<Request>) -> Result<Vec<Answer>, ServiceError> {
+        let items = requests.len();
+        if self.waiting_items.fetch_add(items, Ordering::Relaxed) + items > self.queue_items_max.max(items) {
+            self.waiting_items.fetch_sub(items, Ordering::Relaxed);
+            return Err(ServiceError::Overloaded);
+        }
+        let (reply, answer) = oneshot::channel();
+        if self.queue.try_send(Submission { requests, reply }).is_err() {
+            self.waiting_items.fetch_sub(items, Ordering::Relaxed);
+            return Err(ServiceError::Overloaded);
+        }
+        let stopped = |_| ServiceError::StorageUnavailable { detail: "the writer has stopped".to_owned() };
+        answer.await.map_err(stopped)
+    }
+}
