@@ -1,0 +1,185 @@
+//! `POST /v1/charges` and `GET /v1/charges/{charge}`.
+
+use crate::fields::{Fields, account_id, event_id, instant, member, name};
+use crate::headers::idempotency_key;
+use crate::json::Json;
+use crate::problem::Problem;
+use crate::provider_usage;
+use crate::router::{Api, JsonBody};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ledger_core::{Body, Charge, Id, IdKind, LineItem, OnExcess, Rating};
+use ledger_service::{ChargeInput, Charged, ServiceError};
+use ledger_store::{Instance, Recorded};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Says that the answer is that of an earlier request.
+pub(crate) const IDEMPOTENCY_HIT: HeaderName = HeaderName::from_static("idempotency-hit");
+
+pub(crate) async fn create(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let key = idempotency_key(&headers)?;
+    let input = charge_input(body, key, NeedsKey::Yes)?;
+    let account = input.account.clone();
+    let charged = api.ledger.charge(input).await.map_err(|error| about(error, &account))?;
+    let mut response = (StatusCode::CREATED, axum::Json(ChargeAnswer::new(&charged)?)).into_response();
+    if charged.replay {
+        response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+pub(crate) async fn read(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let charged = api.ledger.charge_by_id(&id)?;
+    Ok(axum::Json(ChargeAnswer::new(&charged)?).into_response())
+}
+
+/// A refusal about credits names the account that lacks them.
+pub(crate) fn about(error: ServiceError, account: &str) -> Problem {
+    let mut problem = Problem::from(error);
+    if matches!(problem.code, "insufficient-credits" | "account-suspended") {
+        problem.members.insert("account".to_owned(), account.into());
+    }
+    problem
+}
+
+/// Whether a body must carry what makes it idempotent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NeedsKey {
+    /// An id in the body, or the header.
+    Yes,
+    /// It changes nothing.
+    No,
+}
+
+const ON_EXCESS: [(OnExcess, &str); 3] =
+    [(OnExcess::Reject, "reject"), (OnExcess::Cap, "cap"), (OnExcess::Overflow, "overflow")];
+
+/// Reads the body of a charge or a quote.
+pub(crate) fn charge_input(body: Json, key: Option<String>, needs: NeedsKey) -> Result<ChargeInput, ServiceError> {
+    let mut fields = Fields::open(body)?;
+    let id = if needs == NeedsKey::Yes && key.is_none() && !fields.has("id") {
+        fields.problem("id", "is required where no Idempotency-Key header is sent, so that nothing is charged twice");
+        None
+    } else {
+        fields.optional("id", event_id)
+    };
+    let input = ChargeInput {
+        id,
+        key,
+        account: fields.required("account", account_id),
+        activity: fields.required("activity", name),
+        agent: fields.optional("agent", name),
+        model: fields.optional("model", name),
+        quantities: provider_usage::quantities(&mut fields),
+        occurred_at: fields.optional("occurred_at", instant),
+        attributes: fields.text_map("attributes").unwrap_or_default(),
+        on_excess: fields.optional("on_excess", member(&ON_EXCESS)).unwrap_or_default(),
+    };
+    fields.finish()?;
+    Ok(input)
+}
+
+/// A charge on the wire. Made from the entry and what is kept with it alone, so that a replay is the same to the byte.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChargeAnswer<'a> {
+    charge: String,
+    account: &'a str,
+    credits: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uncollected: Option<String>,
+    items: Vec<ItemAnswer<'a>>,
+    remaining: String,
+    spendable: String,
+    entry: EntryAnswer,
+    rating: RatingAnswer<'a>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ItemAnswer<'a> {
+    label: &'a str,
+    unit: &'a str,
+    quantity: u64,
+    credits: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct EntryAnswer {
+    sequence: u64,
+    hash: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RatingAnswer<'a> {
+    plugin: &'a str,
+    digest: String,
+    config_digest: String,
+    instance: &'static str,
+    fuel: Option<u64>,
+}
+
+impl<'a> ChargeAnswer<'a> {
+    pub(crate) fn new(charged: &'a Charged) -> Result<Self, ServiceError> {
+        let recorded = &*charged.recorded;
+        let entry = &recorded.sealed.entry;
+        let Body::Charge(charge) = &entry.body else {
+            // A key stands for one use case only, since the content says which; so this is damage.
+            return Err(ServiceError::Internal { detail: format!("entry {} is no charge", entry.id()) });
+        };
+        let id = Id { kind: IdKind::Charge, account: entry.account, sequence: entry.sequence };
+        Ok(Self {
+            charge: id.to_string(),
+            account: &charged.account,
+            credits: debited(charge)?,
+            uncollected: charge.uncollected.is_positive().then(|| charge.uncollected.to_string()),
+            items: items(&charge.items),
+            remaining: entry.remaining.to_string(),
+            spendable: recorded.notes.spendable.to_string(),
+            entry: entry_answer(recorded),
+            rating: rating(&charge.rating, recorded.notes.instance),
+        })
+    }
+}
+
+fn debited(charge: &Charge) -> Result<String, ServiceError> {
+    let out_of_range = || ServiceError::Internal { detail: "a charge collected more than its price".to_owned() };
+    Ok(charge.debited().ok_or_else(out_of_range)?.to_string())
+}
+
+pub(crate) fn items(items: &[LineItem]) -> Vec<ItemAnswer<'_>> {
+    items
+        .iter()
+        .map(|item| ItemAnswer {
+            label: &item.label,
+            unit: &item.unit,
+            quantity: item.quantity,
+            credits: item.credits.to_string(),
+        })
+        .collect()
+}
+
+pub(crate) fn entry_answer(recorded: &Recorded) -> EntryAnswer {
+    EntryAnswer {
+        sequence: recorded.sealed.entry.sequence,
+        hash: ledger_core::hex::encode(&recorded.sealed.hash),
+    }
+}
+
+pub(crate) fn rating(rating: &Rating, instance: Instance) -> RatingAnswer<'_> {
+    let (instance, fuel) = match instance {
+        Instance::Fresh { fuel } => ("fresh", Some(fuel)),
+        Instance::Reused | Instance::None => ("reused", None),
+    };
+    RatingAnswer {
+        plugin: &rating.plugin,
+        digest: rating.digest.to_string(),
+        config_digest: rating.config_digest.to_string(),
+        instance,
+        fuel,
+    }
+}

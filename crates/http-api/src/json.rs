@@ -1,0 +1,126 @@
+//! A JSON document as it was sent: numbers keep apart what is whole and what is not, and members keep their order, so
+//! that a float is never taken for an amount and a member that comes twice is noticed.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+
+/// A JSON value.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    /// A number written without point and exponent.
+    Whole(i128),
+    /// Any other number.
+    Float(f64),
+    Text(String),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl Json {
+    /// What a person calls it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Whole(_) => "an integer",
+            Self::Float(_) => "a number with a point or an exponent",
+            Self::Text(_) => "a string",
+            Self::List(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+/// Reads a document; the error says where it goes wrong.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Json, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("the body is not JSON: {error}"))
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Whole(i128::from(value)))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Whole(i128::from(value)))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(Json::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Json, E> {
+        Ok(Json::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(member) = members.next_element()? {
+            list.push(member);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Json, A::Error> {
+        let mut object = Vec::with_capacity(10);
+        while let Some(member) = members.next_entry()? {
+            object.push(member);
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_and_floats_stay_apart() {
+        for (text, expected) in [
+            ("12", Json::Whole(12)),
+            ("-3", Json::Whole(-3)),
+            ("18446744073709551615", Json::Whole(u64::MAX.into())),
+            ("12.0", Json::Float(12.0)),
+            ("1e3", Json::Float(1000.0)),
+        ] {
+            assert_eq!(parse(text.as_bytes()).unwrap(), expected, "{text}");
+        }
+        // Beyond 64 bits serde_json gives a float, which no amount and no quantity takes.
+        assert!(matches!(parse(b"99999999999999999999").unwrap(), Json::Float(_)));
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_its_place() {
+        for bytes in [b"".as_slice(), b"{", b"{\"a\":1,}", b"nul", b"\"\xff\"", b"{} {}", &[b'['; 100_000]] {
+            assert!(parse(bytes).unwrap_err().contains("line"), "{:?}", &bytes[..bytes.len().min(20)]);
+        }
+    }
+}

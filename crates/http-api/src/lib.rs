@@ -1,0 +1,25 @@
+//! Purser over HTTP: routes, wire types, authentication, and problem+json. The only crate that knows status codes.
+//!
+//! A request is authenticated, its body is read into one of the service's inputs (`json`, `charges`, `accounts`), the
+//! service answers, and the answer is written by the wire types beside its route. Everything that goes wrong, wherever,
+//! becomes a [`problem::Problem`].
+#![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
+
+mod accounts;
+mod auth;
+mod batch;
+mod charges;
+mod fields;
+mod grants;
+mod headers;
+mod json;
+mod problem;
+mod provider_usage;
+mod quotes;
+mod router;
+mod test_clock;
+mod time;
+
+pub use auth::{Keys, hash_of_secret};
+pub use router::{Api, Limits, router};

@@ -1,0 +1,265 @@
+//! Every answer that is no success, in one place: problem details for HTTP APIs (RFC 9457).
+//!
+//! The matches are exhaustive, without a catch-all: a new refusal does not compile until it has a status, a code and
+//! its members.
+
+use axum::extract::rejection::QueryRejection;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ledger_core::Refusal;
+use ledger_service::ServiceError;
+use ledger_service::error::FieldProblem;
+use ledger_service::ports::PluginFailure;
+use serde_json::{Map, Value, json};
+
+/// Where the codes are explained; the last segment is the code.
+const TYPE_BASE: &str = "https://purser.dev/problems/";
+
+/// A problem, ready to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) detail: String,
+    pub(crate) members: Map<String, Value>,
+    pub(crate) retry_after_s: Option<u32>,
+    /// What only the log may know.
+    pub(crate) internal: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { status, code, title, detail, members: Map::new(), retry_after_s: None, internal: None }
+    }
+
+    fn with(mut self, members: Value) -> Self {
+        if let Value::Object(members) = members {
+            self.members.extend(members);
+        }
+        self
+    }
+
+    fn retry_after_s(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    fn internal(mut self, detail: String) -> Self {
+        self.internal = Some(detail);
+        self
+    }
+
+    /// The body.
+    pub(crate) fn body(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        body.insert("type".into(), format!("{TYPE_BASE}{}", self.code).into());
+        body.insert("title".into(), self.title.into());
+        body.insert("status".into(), self.status.as_u16().into());
+        body.insert("detail".into(), self.detail.as_str().into());
+        body.insert("code".into(), self.code.into());
+        body.extend(self.members.clone());
+        body
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        let detail = "send a key as \"Authorization: Bearer <key>\"";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "No valid key was sent", detail)
+    }
+
+    pub(crate) fn not_found(path: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Nothing is here", format!("there is no route {path}"))
+    }
+
+    pub(crate) fn method_not_allowed(method: &Method, path: &str) -> Self {
+        let detail = format!("{path} does not take {method}; see the Allow header");
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", detail)
+    }
+
+    pub(crate) fn payload_too_large(bytes_max: usize) -> Self {
+        let detail = format!("the body may have at most {bytes_max} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", "The body is too large", detail)
+            .with(json!({ "bytes_max": bytes_max }))
+    }
+
+    pub(crate) fn unsupported_media_type(taken: &str) -> Self {
+        let detail = format!("send the body as {taken}");
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported-media-type",
+            "The body's type is not taken",
+            detail,
+        )
+    }
+
+    pub(crate) fn query(rejection: &QueryRejection) -> Self {
+        invalid(vec![FieldProblem { field: "query".into(), reason: rejection.body_text() }])
+    }
+
+    pub(crate) fn internal_error(detail: String) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something is wrong inside Purser",
+            "nothing was changed; the log says more",
+        )
+        .internal(detail)
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Refused(refusal) => refused(refusal),
+            ServiceError::Invalid(problems) => invalid(problems),
+            ServiceError::Unpriced { model, activity, unit } => {
+                let detail = match (&model, &unit) {
+                    (_, Some(unit)) => format!("there is no price for the unit {unit} of activity {activity}"),
+                    (Some(model), None) => format!("there is no price for the model {model} in activity {activity}"),
+                    (None, None) => format!("there is no price for activity {activity} without a model"),
+                };
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unpriced", "There is no price for this", detail)
+                    .with(json!({ "model": model.as_deref(), "activity": &*activity, "unit": unit.as_deref() }))
+            }
+            ServiceError::PluginFailed { plugin, digest, failure, detail } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "plugin-failed",
+                "A plugin did not answer properly",
+                format!("plugin {plugin} failed ({}); nothing was charged", failure_name(failure)),
+            )
+            .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure_name(failure) }))
+            .retry_after_s(1)
+            .internal(detail),
+            ServiceError::ChargeNotFound { charge } => Self::new(
+                StatusCode::NOT_FOUND,
+                "charge-not-found",
+                "There is no such charge",
+                format!("no charge has the id {charge}"),
+            )
+            .with(json!({ "charge": charge })),
+            ServiceError::Overloaded => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "overloaded",
+                "Too much is waiting",
+                "nothing was changed; try again after Retry-After",
+            )
+            .retry_after_s(1),
+            ServiceError::StorageUnavailable { detail } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "storage-unavailable",
+                "The storage takes nothing now",
+                "send the same request again, with the same key, after Retry-After",
+            )
+            .retry_after_s(1)
+            .internal(detail),
+            ServiceError::Internal { detail } => Self::internal_error(detail),
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::InsufficientCredits { required, available } => {
+            let shortfall = required.checked_sub(available).unwrap_or_default();
+            Problem::new(
+                StatusCode::PAYMENT_REQUIRED,
+                "insufficient-credits",
+                "Not enough credits",
+                format!("{required} credits are required and {available} are available: {shortfall} are missing"),
+            )
+            .with(json!({
+                "required": required.to_string(),
+                "available": available.to_string(),
+                "shortfall": shortfall.to_string(),
+            }))
+        }
+        Refusal::AccountSuspended => Problem::new(
+            StatusCode::FORBIDDEN,
+            "account-suspended",
+            "The account is suspended",
+            "nothing can be spent until the account is active again",
+        ),
+        Refusal::AccountNotFound { account } => Problem::new(
+            StatusCode::NOT_FOUND,
+            "account-not-found",
+            "There is no such account",
+            format!("no account has the id {account}; PUT /v1/accounts/{account} creates it"),
+        )
+        .with(json!({ "account": &*account })),
+        Refusal::IdempotencyMismatch { first_seen_at } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-mismatch",
+            "The key was used with other content",
+            "a key or id stands for one request; use a new one for another request",
+        )
+        .with(json!({ "first_seen_at": first_seen_at.to_string() })),
+        Refusal::EventTooOld { oldest } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "event-too-old",
+            "The event is too old",
+            format!("events are taken from {oldest} on, since keys are not kept for longer"),
+        )
+        .with(json!({ "oldest": oldest.to_string() })),
+        Refusal::EventInFuture { newest } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "event-in-future",
+            "The event is in the future",
+            format!("events are taken up to {newest}; check the sender's clock"),
+        )
+        .with(json!({ "newest": newest.to_string() })),
+        Refusal::PlanChangeNeedsSubscription { plan } => Problem::new(
+            StatusCode::CONFLICT,
+            "plan-change-needs-subscription",
+            "The account is on another plan",
+            format!("the account is on plan {plan}; its plan changes through its subscription"),
+        )
+        .with(json!({ "plan": &*plan })),
+        Refusal::GrantEndsBeforeEffect { effective_at, expires_at } => invalid(vec![FieldProblem {
+            field: "expires_at".into(),
+            reason: format!("must be after the grant takes effect at {effective_at}, and is {expires_at}"),
+        }]),
+        Refusal::AmountOutOfRange => invalid(vec![FieldProblem {
+            field: "credits".into(),
+            reason: "a sum of the account would exceed 9000000000000 credits".into(),
+        }]),
+    }
+}
+
+fn invalid(problems: Vec<FieldProblem>) -> Problem {
+    let named = |p: &FieldProblem| if p.field.is_empty() { p.reason.clone() } else { format!("{}: {}", p.field, p.reason) };
+    let detail = problems.iter().map(named).collect::<Vec<_>>().join("; ");
+    let errors: Vec<Value> = problems.into_iter().map(|p| json!({ "field": p.field, "reason": p.reason })).collect();
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
+        .with(json!({ "errors": errors }))
+}
+
+fn failure_name(failure: PluginFailure) -> &'static str {
+    match failure {
+        PluginFailure::Trap => "trap",
+        PluginFailure::OutOfFuel => "out-of-fuel",
+        PluginFailure::Deadline => "deadline",
+        PluginFailure::Memory => "memory",
+        PluginFailure::BadAnswer => "bad-answer",
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        if let Some(internal) = &self.internal {
+            tracing::warn!(code = self.code, internal, "request failed");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        (self.status, headers, Value::Object(self.body()).to_string()).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,32 @@
+//! `POST /v1/test-clock`: moves the clock of a server started with `--test-clock`, and has everything happen that falls
+//! due on the way.
+
+use crate::fields::{Fields, instant};
+use crate::problem::Problem;
+use crate::router::{Api, JsonBody};
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use ledger_service::ServiceError;
+use serde_json::json;
+use std::sync::Arc;
+
+pub(crate) async fn advance(
+    State(api): State<Arc<Api>>,
+    uri: Uri,
+    JsonBody(body): JsonBody,
+) -> Result<Response, Problem> {
+    let Some(clock) = &api.test_clock else {
+        return Err(Problem::not_found(uri.path()));
+    };
+    let mut fields = Fields::open(body)?;
+    let to = fields.required("now", instant);
+    fields.finish()?;
+    let before = api.ledger.now();
+    if to < before {
+        return Err(ServiceError::field("now", format!("the clock stands at {before} and never moves back")).into());
+    }
+    let now = clock.advance_to(to);
+    let advanced = api.ledger.run_due().await?;
+    Ok(axum::Json(json!({ "now": now.to_string(), "accounts_advanced": advanced })).into_response())
+}
