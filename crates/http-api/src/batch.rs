@@ -14,7 +14,11 @@ use ledger_service::{ChargeInput, Charged, ServiceError};
 use serde::Serialize;
 use std::sync::Arc;
 
-const NDJSON: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
+const NDJSON: [&str; 3] = [
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -30,7 +34,11 @@ pub(crate) async fn create(
     let form = match media_type(&headers).as_deref() {
         None | Some("application/json") => Form::Array,
         Some(lines) if NDJSON.contains(&lines) => Form::Lines,
-        Some(_) => return Err(Problem::unsupported_media_type("application/json or application/x-ndjson")),
+        Some(_) => {
+            return Err(Problem::unsupported_media_type(
+                "application/json or application/x-ndjson",
+            ));
+        }
     };
     let bytes = read_body(body, api.limits.batch_body_bytes_max).await?;
     let items = read_items(form, &bytes, api.limits.batch_items_max)?;
@@ -45,12 +53,24 @@ pub(crate) async fn create(
             Err(error) => results.push(Some(error)),
         }
     }
-    let accounts: Vec<Arc<str>> = inputs.iter().map(|input: &ChargeInput| input.account.clone()).collect();
-    let charged = if inputs.is_empty() { Vec::new() } else { api.ledger.charge_batch(inputs).await };
+    let accounts: Vec<Arc<str>> = inputs
+        .iter()
+        .map(|input: &ChargeInput| input.account.clone())
+        .collect();
+    let charged = if inputs.is_empty() {
+        Vec::new()
+    } else {
+        api.ledger.charge_batch(inputs).await
+    };
     // Where nothing at all could be done, the whole answer says so: a client then retries the whole.
     if let Some(Err(outage)) = charged.first()
         && results.iter().all(Option::is_none)
-        && charged.iter().all(|result| matches!(result, Err(ServiceError::Overloaded | ServiceError::StorageUnavailable { .. })))
+        && charged.iter().all(|result| {
+            matches!(
+                result,
+                Err(ServiceError::Overloaded | ServiceError::StorageUnavailable { .. })
+            )
+        })
     {
         return Err(outage.clone().into());
     }
@@ -67,7 +87,10 @@ pub(crate) async fn create(
             Some(error) => write_problem(&mut out, &error.into())?,
             None => match charged.next() {
                 Some((result, account)) => write_result(&mut out, result, &account)?,
-                None => write_problem(&mut out, &Problem::internal_error("a batch lost an item".to_owned()))?,
+                None => write_problem(
+                    &mut out,
+                    &Problem::internal_error("a batch lost an item".to_owned()),
+                )?,
             },
         }
         if form == Form::Lines {
@@ -77,7 +100,11 @@ pub(crate) async fn create(
     if form == Form::Array {
         out.push(b']');
     }
-    let content_type = if form == Form::Array { "application/json" } else { NDJSON[0] };
+    let content_type = if form == Form::Array {
+        "application/json"
+    } else {
+        NDJSON[0]
+    };
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, content_type)], out).into_response())
 }
 
@@ -87,19 +114,31 @@ fn read_items(
     items_max: usize,
 ) -> Result<Vec<Result<Json, ServiceError>>, ServiceError> {
     let items: Vec<Result<Json, ServiceError>> = match form {
-        Form::Array => match json::parse(bytes).map_err(|reason| ServiceError::field("", reason))? {
-            Json::List(items) => items.into_iter().map(Ok).collect(),
-            other => {
-                return Err(ServiceError::field("", format!("the body must be a JSON array, not {}", other.kind())));
+        Form::Array => {
+            match json::parse(bytes).map_err(|reason| ServiceError::field("", reason))? {
+                Json::List(items) => items.into_iter().map(Ok).collect(),
+                other => {
+                    return Err(ServiceError::field(
+                        "",
+                        format!("the body must be a JSON array, not {}", other.kind()),
+                    ));
+                }
             }
-        },
+        }
         Form::Lines => {
-            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-            lines.map(|line| json::parse(line).map_err(|reason| ServiceError::field("", reason))).collect()
+            let lines = bytes
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.trim_ascii().is_empty());
+            lines
+                .map(|line| json::parse(line).map_err(|reason| ServiceError::field("", reason)))
+                .collect()
         }
     };
     if items.len() > items_max {
-        let reason = format!("the batch has {} items; at most {items_max} are taken", items.len());
+        let reason = format!(
+            "the batch has {} items; at most {items_max} are taken",
+            items.len()
+        );
         return Err(ServiceError::field("", reason));
     }
     Ok(items)
@@ -113,11 +152,19 @@ struct Item<'a> {
     charge: ChargeAnswer<'a>,
 }
 
-fn write_result(out: &mut Vec<u8>, result: Result<Charged, ServiceError>, account: &str) -> Result<(), Problem> {
+fn write_result(
+    out: &mut Vec<u8>,
+    result: Result<Charged, ServiceError>,
+    account: &str,
+) -> Result<(), Problem> {
     match result {
         Ok(charged) => {
             let charge = ChargeAnswer::new(&charged)?;
-            let item = Item { status: StatusCode::CREATED.as_u16(), replay: charged.replay, charge };
+            let item = Item {
+                status: StatusCode::CREATED.as_u16(),
+                replay: charged.replay,
+                charge,
+            };
             serde_json::to_writer(out, &item).map_err(|e| Problem::internal_error(e.to_string()))
         }
         Err(error) => write_problem(out, &about(error, account)),

@@ -26,7 +26,9 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     let input = charge_input(body, None, NeedsKey::No)?;
     let quoted = api.ledger.quote(&input)?;
-    let refusal = quoted.refusal.map(|refusal| about(refusal, &input.account).body());
+    let refusal = quoted
+        .refusal
+        .map(|refusal| about(refusal, &input.account).body());
     let answer = match &quoted.price {
         None => QuoteAnswer {
             account: &input.account,
@@ -37,7 +39,9 @@ pub(crate) async fn create(
             refusal,
         },
         Some((quote, by, price)) => {
-            let instance = quote.fuel.map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
+            let instance = quote
+                .fuel
+                .map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
             QuoteAnswer {
                 account: &input.account,
                 credits: Some(price.to_string()),

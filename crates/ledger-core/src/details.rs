@@ -50,7 +50,11 @@ impl Details {
 
 /// The commitment to details with this salt.
 pub fn commitment(salt: &[u8; 32], canonical: &str) -> [u8; 32] {
-    Sha256::new().chain_update(salt).chain_update(canonical.as_bytes()).finalize().into()
+    Sha256::new()
+        .chain_update(salt)
+        .chain_update(canonical.as_bytes())
+        .finalize()
+        .into()
 }
 
 fn text_member(out: &mut String, key: &str, value: Option<&str>) {
@@ -122,6 +126,9 @@ mod tests {
     #[test]
     fn the_commitment_is_sha256_of_salt_then_text() {
         // In Python: hashlib.sha256(bytes(32) + b"{}").hexdigest()
-        assert_eq!(crate::hex::encode(&commitment(&[0; 32], "{}")), "fb1634c4e6cd4b1f1afe3ce2d6ef080f7ac5d1f357d723ad4dfca782733b62db");
+        assert_eq!(
+            crate::hex::encode(&commitment(&[0; 32], "{}")),
+            "fb1634c4e6cd4b1f1afe3ce2d6ef080f7ac5d1f357d723ad4dfca782733b62db"
+        );
     }
 }

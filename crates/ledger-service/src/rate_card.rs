@@ -34,8 +34,14 @@ pub struct Binding {
 
 impl fmt::Debug for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digests = (self.plugin.digest().to_string(), self.plugin.config_digest().to_string());
-        f.debug_struct("Binding").field("name", &self.name).field("digests", &digests).finish()
+        let digests = (
+            self.plugin.digest().to_string(),
+            self.plugin.config_digest().to_string(),
+        );
+        f.debug_struct("Binding")
+            .field("name", &self.name)
+            .field("digests", &digests)
+            .finish()
     }
 }
 

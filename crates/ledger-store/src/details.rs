@@ -17,8 +17,12 @@ pub fn details_of(salted: &Salted) -> Result<Details, StoreError> {
             ("id", Value::String(text)) => details.id = Some(text),
             ("name", Value::String(text)) => details.name = Some(text),
             ("reason", Value::String(text)) => details.reason = Some(text),
-            ("attributes", Value::Object(map)) => details.attributes = texts(map).ok_or_else(damaged)?,
-            ("metadata", Value::Object(map)) => details.metadata = Some(texts(map).ok_or_else(damaged)?),
+            ("attributes", Value::Object(map)) => {
+                details.attributes = texts(map).ok_or_else(damaged)?
+            }
+            ("metadata", Value::Object(map)) => {
+                details.metadata = Some(texts(map).ok_or_else(damaged)?)
+            }
             _ => return Err(damaged()),
         }
     }
@@ -26,7 +30,13 @@ pub fn details_of(salted: &Salted) -> Result<Details, StoreError> {
 }
 
 fn texts(map: serde_json::Map<String, Value>) -> Option<Vec<(String, String)>> {
-    let text = |(key, value)| if let Value::String(value) = value { Some((key, value)) } else { None };
+    let text = |(key, value)| {
+        if let Value::String(value) = value {
+            Some((key, value))
+        } else {
+            None
+        }
+    };
     map.into_iter().map(text).collect()
 }
 
@@ -46,6 +56,12 @@ mod tests {
         };
         let salted = Salted::new(&details, [7; 32]).unwrap();
         assert_eq!(details_of(&salted).unwrap(), details);
-        assert!(details_of(&Salted { salt: [0; 32], text: "{\"x\":1}".into() }).is_err());
+        assert!(
+            details_of(&Salted {
+                salt: [0; 32],
+                text: "{\"x\":1}".into()
+            })
+            .is_err()
+        );
     }
 }

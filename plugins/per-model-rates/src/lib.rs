@@ -1,0 +1,27 @@
+//! Prices tokens, messages and every other unit by model. `README.md` is the reference of its configuration.
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
+)]
+
+mod config;
+mod rates;
+
+use plugin_sdk::{ConfigProblem, PricingPlugin, Quote, Refusal, UsageEvent};
+
+pub use rates::PerModelRates;
+
+impl PricingPlugin for PerModelRates {
+    fn configure(config: &str) -> Result<Self, Vec<ConfigProblem>> {
+        config::read(config)
+    }
+
+    fn price(&self, event: &UsageEvent) -> Result<Quote, Refusal> {
+        rates::price(self, event)
+    }
+}
+
+plugin_sdk::export_pricing!(PerModelRates);
+
+#[cfg(test)]
+mod tests;
