@@ -37,11 +37,7 @@ pub(crate) async fn put(
     };
     fields.finish()?;
     let put = api.ledger.put_account(input).await?;
-    let status = if put.opened {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
+    let status = if put.opened { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, axum::Json(AccountAnswer::new(&put.account))).into_response())
 }
 
@@ -50,10 +46,7 @@ fn zone(value: Json) -> Result<chrono_tz::Tz, String> {
     parse_zone(&name).ok_or_else(|| format!("{name:?} is no IANA time zone, such as Europe/Berlin"))
 }
 
-pub(crate) async fn read(
-    State(api): State<Arc<Api>>,
-    Path(account): Path<String>,
-) -> Result<Response, Problem> {
+pub(crate) async fn read(State(api): State<Arc<Api>>, Path(account): Path<String>) -> Result<Response, Problem> {
     let account = api.ledger.account(&account)?;
     Ok(axum::Json(AccountAnswer::new(&account)).into_response())
 }
@@ -79,14 +72,8 @@ pub(crate) async fn list(
         after: page.cursor.clone(),
         limit: page.limit,
     })?;
-    let last = accounts
-        .last()
-        .filter(|_| accounts.len() == page.limit)
-        .map(|account| account.id.to_string());
-    let items: Vec<AccountAnswer<'_>> = accounts
-        .iter()
-        .map(|account| AccountAnswer::new(account))
-        .collect();
+    let last = accounts.last().filter(|_| accounts.len() == page.limit).map(|account| account.id.to_string());
+    let items: Vec<AccountAnswer<'_>> = accounts.iter().map(|account| AccountAnswer::new(account)).collect();
     Ok(page.answer(items, last))
 }
 
@@ -136,11 +123,7 @@ impl<'a> AccountAnswer<'a> {
                 days_left: None,
             },
             parent: account.parent.as_deref(),
-            metadata: account
-                .metadata
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.as_str()))
-                .collect(),
+            metadata: account.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
             created_at: account.created_at.to_string(),
         }
     }
@@ -185,9 +168,7 @@ impl<'a> BalanceAnswer<'a> {
     fn new(account: &'a str, balance: &Balance) -> Result<Self, ServiceError> {
         // Four decimals of a share have an exact shortest text as a double, so the number on the wire is the share.
         let used_share = serde_json::Number::from_f64(f64::from(balance.used_share_e4) / 10_000.0)
-            .ok_or_else(|| ServiceError::Internal {
-                detail: "a share is no number".to_owned(),
-            })?;
+            .ok_or_else(|| ServiceError::Internal { detail: "a share is no number".to_owned() })?;
         Ok(Self {
             account,
             at: balance.at.to_string(),
@@ -210,10 +191,9 @@ impl<'a> BalanceAnswer<'a> {
             purchased_total: balance.purchased_total.to_string(),
             refunded_earlier: balance.refunded_earlier.to_string(),
             used_share,
-            next_expiry: balance.next_expiry.map(|(at, credits)| ExpiryAnswer {
-                at: at.to_string(),
-                credits: credits.to_string(),
-            }),
+            next_expiry: balance
+                .next_expiry
+                .map(|(at, credits)| ExpiryAnswer { at: at.to_string(), credits: credits.to_string() }),
             forecast: ForecastAnswer {
                 daily_average: balance.daily_average.map(|average| average.to_string()),
                 runs_out_at: balance.runs_out_at.map(|at| at.to_string()),

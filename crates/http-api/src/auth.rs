@@ -30,19 +30,13 @@ impl Keys {
     /// Compares in constant time, with every key, so that the time tells nothing.
     fn accepts(&self, secret: &str) -> bool {
         let hash = hash_of_secret(secret);
-        let found = self.admin.iter().fold(Choice::from(0), |found, known| {
-            found | known.as_slice().ct_eq(&hash)
-        });
+        let found = self.admin.iter().fold(Choice::from(0), |found, known| found | known.as_slice().ct_eq(&hash));
         found.into()
     }
 }
 
 /// Lets a request pass that carries an accepted key.
-pub(crate) async fn require_key(
-    State(api): State<Arc<Api>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn require_key(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     match bearer(request.headers()) {
         Some(secret) if api.keys.accepts(secret) => next.run(request).await,
         _ => Problem::unauthenticated().into_response(),
@@ -52,7 +46,5 @@ pub(crate) async fn require_key(
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, secret) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then_some(secret.trim())
+    scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
 }

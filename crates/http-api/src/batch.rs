@@ -14,11 +14,7 @@ use ledger_service::{ChargeInput, Charged, ServiceError};
 use serde::Serialize;
 use std::sync::Arc;
 
-const NDJSON: [&str; 3] = [
-    "application/x-ndjson",
-    "application/ndjson",
-    "application/jsonl",
-];
+const NDJSON: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -26,18 +22,12 @@ enum Form {
     Lines,
 }
 
-pub(crate) async fn create(
-    State(api): State<Arc<Api>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
+pub(crate) async fn create(State(api): State<Arc<Api>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let form = match media_type(&headers).as_deref() {
         None | Some("application/json") => Form::Array,
         Some(lines) if NDJSON.contains(&lines) => Form::Lines,
         Some(_) => {
-            return Err(Problem::unsupported_media_type(
-                "application/json or application/x-ndjson",
-            ));
+            return Err(Problem::unsupported_media_type("application/json or application/x-ndjson"));
         }
     };
     let bytes = read_body(body, api.limits.batch_body_bytes_max).await?;
@@ -53,24 +43,14 @@ pub(crate) async fn create(
             Err(error) => results.push(Some(error)),
         }
     }
-    let accounts: Vec<Arc<str>> = inputs
-        .iter()
-        .map(|input: &ChargeInput| input.account.clone())
-        .collect();
-    let charged = if inputs.is_empty() {
-        Vec::new()
-    } else {
-        api.ledger.charge_batch(inputs).await
-    };
+    let accounts: Vec<Arc<str>> = inputs.iter().map(|input: &ChargeInput| input.account.clone()).collect();
+    let charged = if inputs.is_empty() { Vec::new() } else { api.ledger.charge_batch(inputs).await };
     // Where nothing at all could be done, the whole answer says so: a client then retries the whole.
     if let Some(Err(outage)) = charged.first()
         && results.iter().all(Option::is_none)
-        && charged.iter().all(|result| {
-            matches!(
-                result,
-                Err(ServiceError::Overloaded | ServiceError::StorageUnavailable { .. })
-            )
-        })
+        && charged
+            .iter()
+            .all(|result| matches!(result, Err(ServiceError::Overloaded | ServiceError::StorageUnavailable { .. })))
     {
         return Err(outage.clone().into());
     }
@@ -87,10 +67,7 @@ pub(crate) async fn create(
             Some(error) => write_problem(&mut out, &error.into())?,
             None => match charged.next() {
                 Some((result, account)) => write_result(&mut out, result, &account)?,
-                None => write_problem(
-                    &mut out,
-                    &Problem::internal_error("a batch lost an item".to_owned()),
-                )?,
+                None => write_problem(&mut out, &Problem::internal_error("a batch lost an item".to_owned()))?,
             },
         }
         if form == Form::Lines {
@@ -100,45 +77,25 @@ pub(crate) async fn create(
     if form == Form::Array {
         out.push(b']');
     }
-    let content_type = if form == Form::Array {
-        "application/json"
-    } else {
-        NDJSON[0]
-    };
+    let content_type = if form == Form::Array { "application/json" } else { NDJSON[0] };
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, content_type)], out).into_response())
 }
 
-fn read_items(
-    form: Form,
-    bytes: &[u8],
-    items_max: usize,
-) -> Result<Vec<Result<Json, ServiceError>>, ServiceError> {
+fn read_items(form: Form, bytes: &[u8], items_max: usize) -> Result<Vec<Result<Json, ServiceError>>, ServiceError> {
     let items: Vec<Result<Json, ServiceError>> = match form {
-        Form::Array => {
-            match json::parse(bytes).map_err(|reason| ServiceError::field("", reason))? {
-                Json::List(items) => items.into_iter().map(Ok).collect(),
-                other => {
-                    return Err(ServiceError::field(
-                        "",
-                        format!("the body must be a JSON array, not {}", other.kind()),
-                    ));
-                }
+        Form::Array => match json::parse(bytes).map_err(|reason| ServiceError::field("", reason))? {
+            Json::List(items) => items.into_iter().map(Ok).collect(),
+            other => {
+                return Err(ServiceError::field("", format!("the body must be a JSON array, not {}", other.kind())));
             }
-        }
+        },
         Form::Lines => {
-            let lines = bytes
-                .split(|byte| *byte == b'\n')
-                .filter(|line| !line.trim_ascii().is_empty());
-            lines
-                .map(|line| json::parse(line).map_err(|reason| ServiceError::field("", reason)))
-                .collect()
+            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            lines.map(|line| json::parse(line).map_err(|reason| ServiceError::field("", reason))).collect()
         }
     };
     if items.len() > items_max {
-        let reason = format!(
-            "the batch has {} items; at most {items_max} are taken",
-            items.len()
-        );
+        let reason = format!("the batch has {} items; at most {items_max} are taken", items.len());
         return Err(ServiceError::field("", reason));
     }
     Ok(items)
@@ -152,19 +109,11 @@ struct Item<'a> {
     charge: ChargeAnswer<'a>,
 }
 
-fn write_result(
-    out: &mut Vec<u8>,
-    result: Result<Charged, ServiceError>,
-    account: &str,
-) -> Result<(), Problem> {
+fn write_result(out: &mut Vec<u8>, result: Result<Charged, ServiceError>, account: &str) -> Result<(), Problem> {
     match result {
         Ok(charged) => {
             let charge = ChargeAnswer::new(&charged)?;
-            let item = Item {
-                status: StatusCode::CREATED.as_u16(),
-                replay: charged.replay,
-                charge,
-            };
+            let item = Item { status: StatusCode::CREATED.as_u16(), replay: charged.replay, charge };
             serde_json::to_writer(out, &item).map_err(|e| Problem::internal_error(e.to_string()))
         }
         Err(error) => write_problem(out, &about(error, account)),

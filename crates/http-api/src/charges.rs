@@ -26,28 +26,15 @@ pub(crate) async fn create(
     let key = idempotency_key(&headers)?;
     let input = charge_input(body, key, NeedsKey::Yes)?;
     let account = input.account.clone();
-    let charged = api
-        .ledger
-        .charge(input)
-        .await
-        .map_err(|error| about(error, &account))?;
-    let mut response = (
-        StatusCode::CREATED,
-        axum::Json(ChargeAnswer::new(&charged)?),
-    )
-        .into_response();
+    let charged = api.ledger.charge(input).await.map_err(|error| about(error, &account))?;
+    let mut response = (StatusCode::CREATED, axum::Json(ChargeAnswer::new(&charged)?)).into_response();
     if charged.replay {
-        response
-            .headers_mut()
-            .insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
+        response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
 
-pub(crate) async fn read(
-    State(api): State<Arc<Api>>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
+pub(crate) async fn read(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let charged = api.ledger.charge_by_id(&id)?;
     Ok(axum::Json(ChargeAnswer::new(&charged)?).into_response())
 }
@@ -70,24 +57,14 @@ pub(crate) enum NeedsKey {
     No,
 }
 
-const ON_EXCESS: [(OnExcess, &str); 3] = [
-    (OnExcess::Reject, "reject"),
-    (OnExcess::Cap, "cap"),
-    (OnExcess::Overflow, "overflow"),
-];
+const ON_EXCESS: [(OnExcess, &str); 3] =
+    [(OnExcess::Reject, "reject"), (OnExcess::Cap, "cap"), (OnExcess::Overflow, "overflow")];
 
 /// Reads the body of a charge or a quote.
-pub(crate) fn charge_input(
-    body: Json,
-    key: Option<String>,
-    needs: NeedsKey,
-) -> Result<ChargeInput, ServiceError> {
+pub(crate) fn charge_input(body: Json, key: Option<String>, needs: NeedsKey) -> Result<ChargeInput, ServiceError> {
     let mut fields = Fields::open(body)?;
     let id = if needs == NeedsKey::Yes && key.is_none() && !fields.has("id") {
-        fields.problem(
-            "id",
-            "is required where no Idempotency-Key header is sent, so that nothing is charged twice",
-        );
+        fields.problem("id", "is required where no Idempotency-Key header is sent, so that nothing is charged twice");
         None
     } else {
         fields.optional("id", event_id)
@@ -102,9 +79,7 @@ pub(crate) fn charge_input(
         quantities: provider_usage::quantities(&mut fields),
         occurred_at: fields.optional("occurred_at", instant),
         attributes: fields.text_map("attributes").unwrap_or_default(),
-        on_excess: fields
-            .optional("on_excess", member(&ON_EXCESS))
-            .unwrap_or_default(),
+        on_excess: fields.optional("on_excess", member(&ON_EXCESS)).unwrap_or_default(),
     };
     fields.finish()?;
     Ok(input)
@@ -154,23 +129,14 @@ impl<'a> ChargeAnswer<'a> {
         let entry = &recorded.sealed.entry;
         let Body::Charge(charge) = &entry.body else {
             // A key stands for one use case only, since the content says which; so this is damage.
-            return Err(ServiceError::Internal {
-                detail: format!("entry {} is no charge", entry.id()),
-            });
+            return Err(ServiceError::Internal { detail: format!("entry {} is no charge", entry.id()) });
         };
-        let id = Id {
-            kind: IdKind::Charge,
-            account: entry.account,
-            sequence: entry.sequence,
-        };
+        let id = Id { kind: IdKind::Charge, account: entry.account, sequence: entry.sequence };
         Ok(Self {
             charge: id.to_string(),
             account: &charged.account,
             credits: debited(charge)?,
-            uncollected: charge
-                .uncollected
-                .is_positive()
-                .then(|| charge.uncollected.to_string()),
+            uncollected: charge.uncollected.is_positive().then(|| charge.uncollected.to_string()),
             items: items(&charge.items),
             remaining: entry.remaining.to_string(),
             spendable: recorded.notes.spendable.to_string(),
@@ -181,9 +147,7 @@ impl<'a> ChargeAnswer<'a> {
 }
 
 fn debited(charge: &Charge) -> Result<String, ServiceError> {
-    let out_of_range = || ServiceError::Internal {
-        detail: "a charge collected more than its price".to_owned(),
-    };
+    let out_of_range = || ServiceError::Internal { detail: "a charge collected more than its price".to_owned() };
     Ok(charge.debited().ok_or_else(out_of_range)?.to_string())
 }
 
@@ -200,10 +164,7 @@ pub(crate) fn items(items: &[LineItem]) -> Vec<ItemAnswer<'_>> {
 }
 
 pub(crate) fn entry_answer(recorded: &Recorded) -> EntryAnswer {
-    EntryAnswer {
-        sequence: recorded.sealed.entry.sequence,
-        hash: ledger_core::hex::encode(&recorded.sealed.hash),
-    }
+    EntryAnswer { sequence: recorded.sealed.entry.sequence, hash: ledger_core::hex::encode(&recorded.sealed.hash) }
 }
 
 pub(crate) fn rating(rating: &Rating, instance: Instance) -> RatingAnswer<'_> {

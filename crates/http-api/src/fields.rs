@@ -30,15 +30,9 @@ impl Fields {
     /// Opens a body, which must be an object.
     pub(crate) fn open(body: Json) -> Result<Self, ServiceError> {
         let Json::Object(members) = body else {
-            return Err(ServiceError::field(
-                "",
-                format!("the body must be a JSON object, not {}", body.kind()),
-            ));
+            return Err(ServiceError::field("", format!("the body must be a JSON object, not {}", body.kind())));
         };
-        let mut fields = Self {
-            members: Vec::with_capacity(members.len()),
-            problems: Vec::new(),
-        };
+        let mut fields = Self { members: Vec::with_capacity(members.len()), problems: Vec::new() };
         for (name, value) in members {
             if fields.members.iter().any(|(known, _)| *known == name) {
                 fields.problem(&name, "the member comes twice");
@@ -51,10 +45,7 @@ impl Fields {
 
     /// Notes that a field is wrong.
     pub(crate) fn problem(&mut self, field: &str, reason: impl Into<String>) {
-        self.problems.push(FieldProblem {
-            field: field.to_owned(),
-            reason: reason.into(),
-        });
+        self.problems.push(FieldProblem { field: field.to_owned(), reason: reason.into() });
     }
 
     /// Ends the reading: whatever is left is unknown, and refused by name.
@@ -62,11 +53,7 @@ impl Fields {
         for (name, _) in std::mem::take(&mut self.members) {
             self.problem(&name, "no such field");
         }
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(ServiceError::Invalid(self.problems))
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(self.problems)) }
     }
 
     /// Takes a member; `null` counts as absent.
@@ -77,17 +64,11 @@ impl Fields {
 
     /// Whether a member is there.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.members
-            .iter()
-            .any(|(known, value)| known == name && *value != Json::Null)
+        self.members.iter().any(|(known, value)| known == name && *value != Json::Null)
     }
 
     /// Reads a member that may be absent.
-    pub(crate) fn optional<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Json) -> Result<T, String>,
-    ) -> Option<T> {
+    pub(crate) fn optional<T>(&mut self, name: &str, read: impl FnOnce(Json) -> Result<T, String>) -> Option<T> {
         match read(self.take(name)?) {
             Ok(value) => Some(value),
             Err(reason) => {
@@ -98,11 +79,7 @@ impl Fields {
     }
 
     /// Reads a member that must be there; the default stands in where it is not, and is never used.
-    pub(crate) fn required<T: Default>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Json) -> Result<T, String>,
-    ) -> T {
+    pub(crate) fn required<T: Default>(&mut self, name: &str, read: impl FnOnce(Json) -> Result<T, String>) -> T {
         if !self.has(name) {
             self.take(name);
             self.problem(name, "is required");
@@ -126,13 +103,7 @@ impl Fields {
     pub(crate) fn text_map(&mut self, name: &str) -> Option<Vec<(String, String)>> {
         let members = self.members(name)?;
         if members.len() > MAP_MEMBERS_MAX {
-            self.problem(
-                name,
-                format!(
-                    "has {} members; at most {MAP_MEMBERS_MAX} are taken",
-                    members.len()
-                ),
-            );
+            self.problem(name, format!("has {} members; at most {MAP_MEMBERS_MAX} are taken", members.len()));
             return None;
         }
         let mut map: Vec<(String, String)> = Vec::with_capacity(members.len());
@@ -143,10 +114,7 @@ impl Fields {
                 Json::Float(number) => number.to_string(),
                 Json::Bool(value) => value.to_string(),
                 other => {
-                    self.problem(
-                        &format!("{name}.{key}"),
-                        format!("must be a string, not {}", other.kind()),
-                    );
+                    self.problem(&format!("{name}.{key}"), format!("must be a string, not {}", other.kind()));
                     continue;
                 }
             };
@@ -158,10 +126,7 @@ impl Fields {
         }
         let bytes: usize = map.iter().map(|(key, value)| key.len() + value.len()).sum();
         if bytes > MAP_BYTES_MAX {
-            self.problem(
-                name,
-                format!("has {bytes} bytes; at most {MAP_BYTES_MAX} are taken"),
-            );
+            self.problem(name, format!("has {bytes} bytes; at most {MAP_BYTES_MAX} are taken"));
             return None;
         }
         map.sort();
@@ -172,28 +137,20 @@ impl Fields {
     pub(crate) fn quantities(&mut self, name: &str) -> Option<Vec<Quantity>> {
         let members = self.members(name)?;
         if members.len() > UNITS_MAX {
-            self.problem(
-                name,
-                format!("has {} units; at most {UNITS_MAX} are taken", members.len()),
-            );
+            self.problem(name, format!("has {} units; at most {UNITS_MAX} are taken", members.len()));
             return None;
         }
         let mut quantities: Vec<Quantity> = Vec::with_capacity(members.len());
         for (unit, value) in members {
             let field = || format!("{name}.{unit}");
             if !is_name(&unit) {
-                let reason = format!(
-                    "a unit's name has 1 to {NAME_BYTES_MAX} bytes and no control characters"
-                );
+                let reason = format!("a unit's name has 1 to {NAME_BYTES_MAX} bytes and no control characters");
                 self.problem(&field(), reason);
             } else if quantities.iter().any(|known| *known.unit == *unit) {
                 self.problem(&field(), "the unit comes twice");
             } else {
                 match quantity(&value) {
-                    Ok(amount) => quantities.push(Quantity {
-                        unit: unit.as_str().into(),
-                        amount,
-                    }),
+                    Ok(amount) => quantities.push(Quantity { unit: unit.as_str().into(), amount }),
                     Err(reason) => self.problem(&field(), reason),
                 }
             }
@@ -213,10 +170,7 @@ pub(crate) fn quantity(value: &Json) -> Result<u64, String> {
             .ok()
             .filter(|number| *number <= QUANTITY_MAX)
             .ok_or_else(|| format!("must be from 0 to {QUANTITY_MAX}")),
-        other => Err(format!(
-            "must be a whole number of the unit, not {}",
-            other.kind()
-        )),
+        other => Err(format!("must be a whole number of the unit, not {}", other.kind())),
     }
 }
 
@@ -224,9 +178,7 @@ pub(crate) fn quantity(value: &Json) -> Result<u64, String> {
 pub(crate) fn text(value: Json) -> Result<String, String> {
     match value {
         Json::Text(text) if text.is_empty() => Err("must not be empty".to_owned()),
-        Json::Text(text) if text.len() > TEXT_BYTES_MAX => {
-            Err(format!("has more than {TEXT_BYTES_MAX} bytes"))
-        }
+        Json::Text(text) if text.len() > TEXT_BYTES_MAX => Err(format!("has more than {TEXT_BYTES_MAX} bytes")),
         Json::Text(text) => Ok(text),
         other => Err(format!("must be a string, not {}", other.kind())),
     }
@@ -238,20 +190,14 @@ pub(crate) fn name(value: Json) -> Result<Arc<str>, String> {
     if is_name(&text) {
         Ok(text.into())
     } else {
-        Err(format!(
-            "must have at most {NAME_BYTES_MAX} bytes and no control characters"
-        ))
+        Err(format!("must have at most {NAME_BYTES_MAX} bytes and no control characters"))
     }
 }
 
 /// Reads an account's id.
 pub(crate) fn account_id(value: Json) -> Result<Arc<str>, String> {
     let text = text(value)?;
-    if is_account_id(&text) {
-        Ok(text.into())
-    } else {
-        Err(ACCOUNT_ID_RULE.to_owned())
-    }
+    if is_account_id(&text) { Ok(text.into()) } else { Err(ACCOUNT_ID_RULE.to_owned()) }
 }
 
 pub(crate) const ACCOUNT_ID_RULE: &str = "an account's id has 1 to 128 of A-Z a-z 0-9 . _ : -";
@@ -259,42 +205,28 @@ pub(crate) const ACCOUNT_ID_RULE: &str = "an account's id has 1 to 128 of A-Z a-
 /// Reads an event's own id.
 pub(crate) fn event_id(value: Json) -> Result<String, String> {
     let id = text(value)?;
-    if id.len() > KEY_BYTES_MAX {
-        Err(format!("has more than {KEY_BYTES_MAX} bytes"))
-    } else {
-        Ok(id)
-    }
+    if id.len() > KEY_BYTES_MAX { Err(format!("has more than {KEY_BYTES_MAX} bytes")) } else { Ok(id) }
 }
 
 /// Reads an amount: a decimal string, or a JSON integer. A JSON float is refused, since it is not exact.
 pub(crate) fn amount(value: Json) -> Result<Amount, String> {
     match value {
-        Json::Text(text) => text
-            .parse()
-            .map_err(|error: ledger_core::AmountError| error.to_string()),
+        Json::Text(text) => text.parse().map_err(|error: ledger_core::AmountError| error.to_string()),
         Json::Whole(credits) => i64::try_from(credits)
             .ok()
             .and_then(Amount::from_credits)
             .ok_or_else(|| ledger_core::AmountError::OutOfRange.to_string()),
-        Json::Float(_) => Err(
-            "a JSON number with a point or an exponent is not exact; send \"12.5\" as a string"
-                .into(),
-        ),
-        other => Err(format!(
-            "must be a decimal string such as \"12.5\", not {}",
-            other.kind()
-        )),
+        Json::Float(_) => {
+            Err("a JSON number with a point or an exponent is not exact; send \"12.5\" as a string".into())
+        }
+        other => Err(format!("must be a decimal string such as \"12.5\", not {}", other.kind())),
     }
 }
 
 /// Reads an amount above zero.
 pub(crate) fn positive_amount(value: Json) -> Result<Amount, String> {
     let amount = amount(value)?;
-    if amount.is_positive() {
-        Ok(amount)
-    } else {
-        Err("must be above zero".to_owned())
-    }
+    if amount.is_positive() { Ok(amount) } else { Err("must be above zero".to_owned()) }
 }
 
 /// Reads an instant.
@@ -306,10 +238,7 @@ pub(crate) fn instant(value: Json) -> Result<Timestamp, String> {
 pub(crate) fn member<T: Copy>(all: &[(T, &str)]) -> impl FnOnce(Json) -> Result<T, String> {
     move |value| {
         let found = match &value {
-            Json::Text(text) => all
-                .iter()
-                .find(|(_, name)| name == text)
-                .map(|(member, _)| *member),
+            Json::Text(text) => all.iter().find(|(_, name)| name == text).map(|(member, _)| *member),
             _ => None,
         };
         found.ok_or_else(|| {

@@ -18,10 +18,7 @@ use std::sync::Arc;
 /// The largest priority; the smallest, burnt first, is 0.
 const PRIORITY_MAX: i128 = 1000;
 
-const BY_HAND: [(Source, &str); 2] = [
-    (Source::Promotion, "promotion"),
-    (Source::Adjustment, "adjustment"),
-];
+const BY_HAND: [(Source, &str); 2] = [(Source::Promotion, "promotion"), (Source::Adjustment, "adjustment")];
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
@@ -35,9 +32,7 @@ pub(crate) async fn create(
         account: account.into(),
         key,
         credits: fields.required("credits", positive_amount),
-        source: fields
-            .optional("source", member(&BY_HAND))
-            .unwrap_or(Source::Adjustment),
+        source: fields.optional("source", member(&BY_HAND)).unwrap_or(Source::Adjustment),
         priority: fields.optional("priority", priority),
         effective_at: fields.optional("effective_at", instant),
         expires_at: fields.optional("expires_at", instant),
@@ -50,23 +45,16 @@ pub(crate) async fn create(
     let answer = GrantAnswer::new(&account, &view, None)?;
     let mut response = (StatusCode::CREATED, axum::Json(answer)).into_response();
     if view.replay {
-        response
-            .headers_mut()
-            .insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
+        response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
     }
     Ok(response)
 }
 
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "the readers of fields all take the value"
-)]
+#[allow(clippy::needless_pass_by_value, reason = "the readers of fields all take the value")]
 fn priority(value: Json) -> Result<u32, String> {
     match value {
         Json::Whole(number @ 0..=PRIORITY_MAX) => u32::try_from(number).map_err(|e| e.to_string()),
-        _ => Err(format!(
-            "must be a whole number from 0 to {PRIORITY_MAX}; lower burns first"
-        )),
+        _ => Err(format!("must be a whole number from 0 to {PRIORITY_MAX}; lower burns first")),
     }
 }
 
@@ -81,14 +69,8 @@ pub(crate) async fn list(
     };
     let views = api.ledger.grants(&account, before, page.limit)?;
     let now = api.ledger.now();
-    let last = views
-        .last()
-        .filter(|_| views.len() == page.limit)
-        .map(|v| v.recorded.sealed.entry.sequence);
-    let items = views
-        .iter()
-        .map(|view| GrantAnswer::new(&account, view, Some(now)))
-        .collect::<Result<Vec<_>, _>>()?;
+    let last = views.last().filter(|_| views.len() == page.limit).map(|v| v.recorded.sealed.entry.sequence);
+    let items = views.iter().map(|view| GrantAnswer::new(&account, view, Some(now))).collect::<Result<Vec<_>, _>>()?;
     Ok(page.answer(items, last.map(|sequence| sequence.to_string())))
 }
 
@@ -110,44 +92,18 @@ struct GrantAnswer<'a> {
 
 impl<'a> GrantAnswer<'a> {
     /// `now` is `None` for a grant as it was made.
-    fn new(
-        account: &'a str,
-        view: &GrantView,
-        now: Option<Timestamp>,
-    ) -> Result<Self, ServiceError> {
+    fn new(account: &'a str, view: &GrantView, now: Option<Timestamp>) -> Result<Self, ServiceError> {
         let entry = &view.recorded.sealed.entry;
         let (source, credits, priority, effective_at, expires_at) = match &entry.body {
-            Body::Grant(grant) => (
-                grant.source,
-                grant.amount,
-                grant.priority,
-                grant.effective_at,
-                grant.expires_at,
-            ),
-            Body::Rollover(rolled) => (
-                Source::Rollover,
-                rolled.amount,
-                rolled.priority,
-                entry.at,
-                Some(rolled.expires_at),
-            ),
-            Body::Opened(_)
-            | Body::Updated(_)
-            | Body::Effective { .. }
-            | Body::Charge(_)
-            | Body::Expiry { .. } => {
-                return Err(ServiceError::Internal {
-                    detail: format!("entry {} made no grant", entry.id()),
-                });
+            Body::Grant(grant) => (grant.source, grant.amount, grant.priority, grant.effective_at, grant.expires_at),
+            Body::Rollover(rolled) => {
+                (Source::Rollover, rolled.amount, rolled.priority, entry.at, Some(rolled.expires_at))
+            }
+            Body::Opened(_) | Body::Updated(_) | Body::Effective { .. } | Body::Charge(_) | Body::Expiry { .. } => {
+                return Err(ServiceError::Internal { detail: format!("entry {} made no grant", entry.id()) });
             }
         };
-        let details = view
-            .recorded
-            .details
-            .as_ref()
-            .map(details_of)
-            .transpose()?
-            .unwrap_or_default();
+        let details = view.recorded.details.as_ref().map(details_of).transpose()?.unwrap_or_default();
         let now = now.unwrap_or(entry.recorded_at);
         let is_over = expires_at.is_some_and(|expires_at| expires_at <= now);
         let status = match view.remaining {
@@ -157,22 +113,12 @@ impl<'a> GrantAnswer<'a> {
             _ => "active",
         };
         Ok(Self {
-            grant: Id {
-                kind: IdKind::Grant,
-                account: entry.account,
-                sequence: entry.sequence,
-            }
-            .to_string(),
+            grant: Id { kind: IdKind::Grant, account: entry.account, sequence: entry.sequence }.to_string(),
             account,
             source: source.name(),
             status,
             credits: credits.to_string(),
-            remaining: if is_over {
-                Amount::ZERO
-            } else {
-                view.remaining
-            }
-            .to_string(),
+            remaining: if is_over { Amount::ZERO } else { view.remaining }.to_string(),
             priority,
             effective_at: effective_at.to_string(),
             expires_at: expires_at.map(|t| t.to_string()),

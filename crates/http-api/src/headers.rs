@@ -17,14 +17,9 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Ser
     if values.next().is_some() {
         return Err(wrong("the header comes twice"));
     }
-    let text = value
-        .to_str()
-        .map_err(|_| wrong("must be visible ASCII characters"))?
-        .trim();
+    let text = value.to_str().map_err(|_| wrong("must be visible ASCII characters"))?.trim();
     let key = match text.strip_prefix('"') {
-        Some(quoted) => {
-            unquote(quoted).ok_or_else(|| wrong("must be a quoted string, such as \"8e03978e\""))?
-        }
+        Some(quoted) => unquote(quoted).ok_or_else(|| wrong("must be a quoted string, such as \"8e03978e\""))?,
         None => text.to_owned(),
     };
     match key.len() {
@@ -37,10 +32,7 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Ser
 /// As [`idempotency_key`], for requests that cannot do without.
 pub(crate) fn required_idempotency_key(headers: &HeaderMap) -> Result<String, ServiceError> {
     idempotency_key(headers)?.ok_or_else(|| {
-        ServiceError::field(
-            "Idempotency-Key",
-            "the header is required, so that the request can be sent again safely",
-        )
+        ServiceError::field("Idempotency-Key", "the header is required, so that the request can be sent again safely")
     })
 }
 
@@ -60,14 +52,7 @@ fn unquote(quoted: &str) -> Option<String> {
 /// The media type of a body, in lower case and without parameters; `None` where none is stated.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    Some(
-        value
-            .split(';')
-            .next()
-            .unwrap_or("")
-            .trim()
-            .to_ascii_lowercase(),
-    )
+    Some(value.split(';').next().unwrap_or("").trim().to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -79,29 +64,13 @@ mod tests {
     fn keys_are_read_quoted_and_bare() {
         let read = |text: &str| {
             let mut headers = HeaderMap::new();
-            headers.insert(
-                IDEMPOTENCY_KEY,
-                HeaderValue::from_bytes(text.as_bytes()).unwrap(),
-            );
+            headers.insert(IDEMPOTENCY_KEY, HeaderValue::from_bytes(text.as_bytes()).unwrap());
             idempotency_key(&headers)
         };
-        for (text, key) in [
-            ("\"abc\"", "abc"),
-            ("abc", "abc"),
-            (" a-b_1 ", "a-b_1"),
-            (r#""a\"b\\c""#, r#"a"b\c"#),
-        ] {
+        for (text, key) in [("\"abc\"", "abc"), ("abc", "abc"), (" a-b_1 ", "a-b_1"), (r#""a\"b\\c""#, r#"a"b\c"#)] {
             assert_eq!(read(text).unwrap().as_deref(), Some(key), "{text}");
         }
-        for text in [
-            "\"abc",
-            "\"a\"b\"",
-            "\"\"",
-            "",
-            "\"a\\x\"",
-            "ä",
-            &"x".repeat(257),
-        ] {
+        for text in ["\"abc", "\"a\"b\"", "\"\"", "", "\"a\\x\"", "ä", &"x".repeat(257)] {
             assert!(read(text).is_err(), "{text}");
         }
         assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);

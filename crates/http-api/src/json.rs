@@ -114,28 +114,13 @@ mod tests {
             assert_eq!(parse(text.as_bytes()).unwrap(), expected, "{text}");
         }
         // Beyond 64 bits serde_json gives a float, which no amount and no quantity takes.
-        assert!(matches!(
-            parse(b"99999999999999999999").unwrap(),
-            Json::Float(_)
-        ));
+        assert!(matches!(parse(b"99999999999999999999").unwrap(), Json::Float(_)));
     }
 
     #[test]
     fn what_is_no_json_is_refused_with_its_place() {
-        for bytes in [
-            b"".as_slice(),
-            b"{",
-            b"{\"a\":1,}",
-            b"nul",
-            b"\"\xff\"",
-            b"{} {}",
-            &[b'['; 100_000],
-        ] {
-            assert!(
-                parse(bytes).unwrap_err().contains("line"),
-                "{:?}",
-                &bytes[..bytes.len().min(20)]
-            );
+        for bytes in [b"".as_slice(), b"{", b"{\"a\":1,}", b"nul", b"\"\xff\"", b"{} {}", &[b'['; 100_000]] {
+            assert!(parse(bytes).unwrap_err().contains("line"), "{:?}", &bytes[..bytes.len().min(20)]);
         }
     }
 }

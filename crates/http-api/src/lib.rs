@@ -4,10 +4,7 @@
 //! service answers, and the answer is written by the wire types beside its route. Everything that goes wrong, wherever,
 //! becomes a [`problem::Problem`].
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 mod accounts;
 mod auth;

@@ -29,22 +29,9 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(
-        status: StatusCode,
-        code: &'static str,
-        title: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self {
-            status,
-            code,
-            title,
-            detail,
-            members: Map::new(),
-            retry_after_s: None,
-            internal: None,
-        }
+        Self { status, code, title, detail, members: Map::new(), retry_after_s: None, internal: None }
     }
 
     fn with(mut self, members: Value) -> Self {
@@ -78,59 +65,31 @@ impl Problem {
 
     pub(crate) fn unauthenticated() -> Self {
         let detail = "send a key as \"Authorization: Bearer <key>\"";
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "unauthenticated",
-            "No valid key was sent",
-            detail,
-        )
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "No valid key was sent", detail)
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "not-found",
-            "Nothing is here",
-            format!("there is no route {path}"),
-        )
+        Self::new(StatusCode::NOT_FOUND, "not-found", "Nothing is here", format!("there is no route {path}"))
     }
 
     pub(crate) fn method_not_allowed(method: &Method, path: &str) -> Self {
         let detail = format!("{path} does not take {method}; see the Allow header");
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "The method is not allowed here",
-            detail,
-        )
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", detail)
     }
 
     pub(crate) fn payload_too_large(bytes_max: usize) -> Self {
         let detail = format!("the body may have at most {bytes_max} bytes");
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload-too-large",
-            "The body is too large",
-            detail,
-        )
-        .with(json!({ "bytes_max": bytes_max }))
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", "The body is too large", detail)
+            .with(json!({ "bytes_max": bytes_max }))
     }
 
     pub(crate) fn unsupported_media_type(taken: &str) -> Self {
         let detail = format!("send the body as {taken}");
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported-media-type",
-            "The body's type is not taken",
-            detail,
-        )
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's type is not taken", detail)
     }
 
     pub(crate) fn query(rejection: &QueryRejection) -> Self {
-        invalid(vec![FieldProblem {
-            field: "query".into(),
-            reason: rejection.body_text(),
-        }])
+        invalid(vec![FieldProblem { field: "query".into(), reason: rejection.body_text() }])
     }
 
     pub(crate) fn internal_error(detail: String) -> Self {
@@ -196,10 +155,7 @@ impl From<ServiceError> for Problem {
 
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::InsufficientCredits {
-            required,
-            available,
-        } => {
+        Refusal::InsufficientCredits { required, available } => {
             let shortfall = required.checked_sub(available).unwrap_or_default();
             Problem::new(
                 StatusCode::PAYMENT_REQUIRED,
@@ -254,14 +210,9 @@ fn refused(refusal: Refusal) -> Problem {
             format!("the account is on plan {plan}; its plan changes through its subscription"),
         )
         .with(json!({ "plan": &*plan })),
-        Refusal::GrantEndsBeforeEffect {
-            effective_at,
-            expires_at,
-        } => invalid(vec![FieldProblem {
+        Refusal::GrantEndsBeforeEffect { effective_at, expires_at } => invalid(vec![FieldProblem {
             field: "expires_at".into(),
-            reason: format!(
-                "must be after the grant takes effect at {effective_at}, and is {expires_at}"
-            ),
+            reason: format!("must be after the grant takes effect at {effective_at}, and is {expires_at}"),
         }]),
         Refusal::AmountOutOfRange => invalid(vec![FieldProblem {
             field: "credits".into(),
@@ -272,24 +223,12 @@ fn refused(refusal: Refusal) -> Problem {
 
 fn invalid(problems: Vec<FieldProblem>) -> Problem {
     let named = |p: &FieldProblem| {
-        if p.field.is_empty() {
-            p.reason.clone()
-        } else {
-            format!("{}: {}", p.field, p.reason)
-        }
+        if p.field.is_empty() { p.reason.clone() } else { format!("{}: {}", p.field, p.reason) }
     };
     let detail = problems.iter().map(named).collect::<Vec<_>>().join("; ");
-    let errors: Vec<Value> = problems
-        .into_iter()
-        .map(|p| json!({ "field": p.field, "reason": p.reason }))
-        .collect();
-    Problem::new(
-        StatusCode::BAD_REQUEST,
-        "invalid-request",
-        "The request is not valid",
-        detail,
-    )
-    .with(json!({ "errors": errors }))
+    let errors: Vec<Value> = problems.into_iter().map(|p| json!({ "field": p.field, "reason": p.reason })).collect();
+    Problem::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
+        .with(json!({ "errors": errors }))
 }
 
 fn failure_name(failure: PluginFailure) -> &'static str {
@@ -308,10 +247,7 @@ impl IntoResponse for Problem {
             tracing::warn!(code = self.code, internal, "request failed");
         }
         let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

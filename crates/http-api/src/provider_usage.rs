@@ -48,10 +48,7 @@ fn normalise(members: &Members) -> Result<Vec<Quantity>, Wrong> {
         return Err(("provider".to_owned(), PROVIDER_RULE.to_owned()));
     };
     let Some(Json::Object(usage)) = member(members, "usage") else {
-        return Err((
-            "usage".to_owned(),
-            "must be the usage object as the provider sent it".to_owned(),
-        ));
+        return Err(("usage".to_owned(), "must be the usage object as the provider sent it".to_owned()));
     };
     let counts = Counts(usage);
     let mut quantities = match provider.as_str() {
@@ -69,10 +66,7 @@ fn normalise(members: &Members) -> Result<Vec<Quantity>, Wrong> {
 const PROVIDER_RULE: &str = "must be one of openai, anthropic, google";
 
 fn member<'a>(members: &'a Members, name: &str) -> Option<&'a Json> {
-    members
-        .iter()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value)
+    members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
 struct Counts<'a>(&'a Members);
@@ -109,22 +103,11 @@ fn less(whole: u64, parts: &[u64], name: &str) -> Result<u64, Wrong> {
     parts
         .iter()
         .try_fold(whole, |left, part| left.checked_sub(*part))
-        .ok_or_else(|| {
-            (
-                name.to_owned(),
-                format!("is {whole}, less than the parts that it is said to include"),
-            )
-        })
+        .ok_or_else(|| (name.to_owned(), format!("is {whole}, less than the parts that it is said to include")))
 }
 
 fn of(units: &[(&str, u64)]) -> Vec<Quantity> {
-    units
-        .iter()
-        .map(|(unit, amount)| Quantity {
-            unit: (*unit).into(),
-            amount: *amount,
-        })
-        .collect()
+    units.iter().map(|(unit, amount)| Quantity { unit: (*unit).into(), amount: *amount }).collect()
 }
 
 /// OpenAI, chat completions (`prompt_tokens`, `completion_tokens`) and responses (`input_tokens`, `output_tokens`):
@@ -132,34 +115,17 @@ fn of(units: &[(&str, u64)]) -> Vec<Quantity> {
 /// <https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage>
 fn openai(counts: &Counts<'_>) -> Result<Vec<Quantity>, Wrong> {
     let input = counts.any(&["input_tokens", "prompt_tokens"])?;
-    let cached = counts.any(&[
-        "input_tokens_details.cached_tokens",
-        "prompt_tokens_details.cached_tokens",
-    ])?;
-    let audio_in = counts.any(&[
-        "input_tokens_details.audio_tokens",
-        "prompt_tokens_details.audio_tokens",
-    ])?;
+    let cached = counts.any(&["input_tokens_details.cached_tokens", "prompt_tokens_details.cached_tokens"])?;
+    let audio_in = counts.any(&["input_tokens_details.audio_tokens", "prompt_tokens_details.audio_tokens"])?;
     let output = counts.any(&["output_tokens", "completion_tokens"])?;
-    let reasoning = counts.any(&[
-        "output_tokens_details.reasoning_tokens",
-        "completion_tokens_details.reasoning_tokens",
-    ])?;
-    let audio_out = counts.any(&[
-        "output_tokens_details.audio_tokens",
-        "completion_tokens_details.audio_tokens",
-    ])?;
+    let reasoning =
+        counts.any(&["output_tokens_details.reasoning_tokens", "completion_tokens_details.reasoning_tokens"])?;
+    let audio_out = counts.any(&["output_tokens_details.audio_tokens", "completion_tokens_details.audio_tokens"])?;
     Ok(of(&[
-        (
-            "input_tokens",
-            less(input, &[cached, audio_in], "input_tokens")?,
-        ),
+        ("input_tokens", less(input, &[cached, audio_in], "input_tokens")?),
         ("cache_read_tokens", cached),
         ("audio_input_tokens", audio_in),
-        (
-            "output_tokens",
-            less(output, &[reasoning, audio_out], "output_tokens")?,
-        ),
+        ("output_tokens", less(output, &[reasoning, audio_out], "output_tokens")?),
         ("reasoning_tokens", reasoning),
         ("audio_output_tokens", audio_out),
     ]))
@@ -171,10 +137,7 @@ fn anthropic(counts: &Counts<'_>) -> Result<Vec<Quantity>, Wrong> {
     Ok(of(&[
         ("input_tokens", counts.get("input_tokens")?),
         ("cache_read_tokens", counts.get("cache_read_input_tokens")?),
-        (
-            "cache_write_tokens",
-            counts.get("cache_creation_input_tokens")?,
-        ),
+        ("cache_write_tokens", counts.get("cache_creation_input_tokens")?),
         ("output_tokens", counts.get("output_tokens")?),
     ]))
 }
@@ -189,14 +152,8 @@ fn google(counts: &Counts<'_>) -> Result<Vec<Quantity>, Wrong> {
     Ok(of(&[
         ("input_tokens", input.saturating_add(tools)),
         ("cache_read_tokens", cached),
-        (
-            "output_tokens",
-            counts.any(&["candidatesTokenCount", "candidates_token_count"])?,
-        ),
-        (
-            "reasoning_tokens",
-            counts.any(&["thoughtsTokenCount", "thoughts_token_count"])?,
-        ),
+        ("output_tokens", counts.any(&["candidatesTokenCount", "candidates_token_count"])?),
+        ("reasoning_tokens", counts.any(&["thoughtsTokenCount", "thoughts_token_count"])?),
     ]))
 }
 
@@ -206,15 +163,11 @@ mod tests {
     use crate::json::parse;
 
     fn check(body: &str, expected: &str) {
-        let Json::Object(members) = parse(body.as_bytes()).unwrap() else {
-            panic!("{body}")
-        };
+        let Json::Object(members) = parse(body.as_bytes()).unwrap() else { panic!("{body}") };
         let found = match normalise(&members) {
-            Ok(quantities) => quantities
-                .iter()
-                .map(|q| format!("{}={}", q.unit, q.amount))
-                .collect::<Vec<_>>()
-                .join(" "),
+            Ok(quantities) => {
+                quantities.iter().map(|q| format!("{}={}", q.unit, q.amount)).collect::<Vec<_>>().join(" ")
+            }
             Err((field, reason)) => format!("{field}: {reason}"),
         };
         assert_eq!(found, expected, "{body}");
@@ -251,21 +204,12 @@ mod tests {
             r#"{"provider":"openai","usage":{"prompt_tokens":10,"prompt_tokens_details":{"cached_tokens":11}}}"#,
             "usage.input_tokens: is 10, less than the parts that it is said to include",
         );
-        check(
-            r#"{"provider":"x","usage":{}}"#,
-            "provider: must be one of openai, anthropic, google",
-        );
-        check(
-            r#"{"provider":"openai"}"#,
-            "usage: must be the usage object as the provider sent it",
-        );
+        check(r#"{"provider":"x","usage":{}}"#, "provider: must be one of openai, anthropic, google");
+        check(r#"{"provider":"openai"}"#, "usage: must be the usage object as the provider sent it");
         check(
             r#"{"provider":"anthropic","usage":{"input_tokens":1.5}}"#,
             "usage.input_tokens: must be a whole number of the unit, not a number with a point or an exponent",
         );
-        check(
-            r#"{"provider":"openai","usage":{},"x":1}"#,
-            "x: no such field",
-        );
+        check(r#"{"provider":"openai","usage":{},"x":1}"#, "x: no such field");
     }
 }

@@ -20,15 +20,10 @@ struct QuoteAnswer<'a> {
     refusal: Option<Map<String, Value>>,
 }
 
-pub(crate) async fn create(
-    State(api): State<Arc<Api>>,
-    JsonBody(body): JsonBody,
-) -> Result<Response, Problem> {
+pub(crate) async fn create(State(api): State<Arc<Api>>, JsonBody(body): JsonBody) -> Result<Response, Problem> {
     let input = charge_input(body, None, NeedsKey::No)?;
     let quoted = api.ledger.quote(&input)?;
-    let refusal = quoted
-        .refusal
-        .map(|refusal| about(refusal, &input.account).body());
+    let refusal = quoted.refusal.map(|refusal| about(refusal, &input.account).body());
     let answer = match &quoted.price {
         None => QuoteAnswer {
             account: &input.account,
@@ -39,9 +34,7 @@ pub(crate) async fn create(
             refusal,
         },
         Some((quote, by, price)) => {
-            let instance = quote
-                .fuel
-                .map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
+            let instance = quote.fuel.map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
             QuoteAnswer {
                 account: &input.account,
                 credits: Some(price.to_string()),

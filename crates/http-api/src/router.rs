@@ -47,33 +47,18 @@ pub struct Limits {
 pub fn router(api: Arc<Api>) -> Router {
     let closed = Router::new()
         .route("/v1/accounts", get(accounts::list))
-        .route(
-            "/v1/accounts/{account}",
-            put(accounts::put).get(accounts::read),
-        )
-        .route(
-            "/v1/accounts/{account}/balance",
-            get(accounts::read_balance),
-        )
-        .route(
-            "/v1/accounts/{account}/grants",
-            post(grants::create).get(grants::list),
-        )
+        .route("/v1/accounts/{account}", put(accounts::put).get(accounts::read))
+        .route("/v1/accounts/{account}/balance", get(accounts::read_balance))
+        .route("/v1/accounts/{account}/grants", post(grants::create).get(grants::list))
         .route("/v1/charges", post(charges::create))
         .route("/v1/charges/batch", post(batch::create))
         .route("/v1/charges/{charge}", get(charges::read))
         .route("/v1/quotes", post(quotes::create))
         .route("/v1/test-clock", post(test_clock::advance))
         .route_layer(from_fn_with_state(api.clone(), require_key));
-    let open = Router::new()
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz));
+    let open = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
     // The fall-backs tell a stranger which routes there are no more than this page does, so they want no key.
-    closed
-        .merge(open)
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(api)
+    closed.merge(open).fallback(not_found).method_not_allowed_fallback(method_not_allowed).with_state(api)
 }
 
 async fn healthz() -> Response {
@@ -119,9 +104,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
             Some(_) => return Err(Problem::unsupported_media_type("application/json")),
         }
         let bytes = read_body(request.into_body(), api.limits.body_bytes_max).await?;
-        json::parse(&bytes)
-            .map(Self)
-            .map_err(|reason| ServiceError::field("", reason).into())
+        json::parse(&bytes).map(Self).map_err(|reason| ServiceError::field("", reason).into())
     }
 }
 
@@ -151,15 +134,9 @@ impl Page {
     pub(crate) fn new(limit: Option<usize>, cursor: Option<String>) -> Result<Self, Problem> {
         let limit = limit.unwrap_or(PAGE_ITEMS);
         if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-            return Err(ServiceError::field(
-                "limit",
-                format!("must be from 1 to {PAGE_ITEMS_MAX}"),
-            )
-            .into());
+            return Err(ServiceError::field("limit", format!("must be from 1 to {PAGE_ITEMS_MAX}")).into());
         }
-        let cursor = cursor
-            .map(|cursor| decode_cursor(&cursor).ok_or_else(Self::bad_cursor))
-            .transpose()?;
+        let cursor = cursor.map(|cursor| decode_cursor(&cursor).ok_or_else(Self::bad_cursor)).transpose()?;
         Ok(Self { limit, cursor })
     }
 
@@ -170,11 +147,7 @@ impl Page {
     /// Answers a page, and where the next one goes on.
     pub(crate) fn answer<T: Serialize>(&self, items: Vec<T>, last: Option<String>) -> Response {
         let next_cursor = last.map(|last| last.bytes().map(|byte| format!("{byte:02x}")).collect());
-        (
-            StatusCode::OK,
-            axum::Json(PageAnswer { items, next_cursor }),
-        )
-            .into_response()
+        (StatusCode::OK, axum::Json(PageAnswer { items, next_cursor })).into_response()
     }
 }
 

@@ -24,16 +24,9 @@ pub(crate) async fn advance(
     fields.finish()?;
     let before = api.ledger.now();
     if to < before {
-        return Err(ServiceError::field(
-            "now",
-            format!("the clock stands at {before} and never moves back"),
-        )
-        .into());
+        return Err(ServiceError::field("now", format!("the clock stands at {before} and never moves back")).into());
     }
     let now = clock.advance_to(to);
     let advanced = api.ledger.run_due().await?;
-    Ok(
-        axum::Json(json!({ "now": now.to_string(), "accounts_advanced": advanced }))
-            .into_response(),
-    )
+    Ok(axum::Json(json!({ "now": now.to_string(), "accounts_advanced": advanced })).into_response())
 }

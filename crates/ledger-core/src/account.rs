@@ -92,15 +92,8 @@ impl Totals {
     fn imbalance_micros(&self) -> i128 {
         let sum = |terms: &[Amount]| terms.iter().map(|t| i128::from(t.micros())).sum::<i128>();
         let into = [self.granted, self.refunded, self.transferred_in, self.debt];
-        let out = [
-            self.remaining,
-            self.held,
-            self.charged,
-            self.expired,
-            self.voided,
-            self.deducted,
-            self.transferred_out,
-        ];
+        let out =
+            [self.remaining, self.held, self.charged, self.expired, self.voided, self.deducted, self.transferred_out];
         sum(&into).saturating_sub(sum(&out))
     }
 }
@@ -166,11 +159,7 @@ pub struct Broken {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "entry {} of account number {} does not fit: {}",
-            self.sequence, self.account.0, self.reason
-        )
+        write!(f, "entry {} of account number {} does not fit: {}", self.sequence, self.account.0, self.reason)
     }
 }
 
@@ -180,11 +169,7 @@ impl Account {
     /// The account that an opening entry begins.
     pub fn begin(sealed: &Sealed) -> Result<Self, Broken> {
         let entry = &sealed.entry;
-        let broken = |reason| Broken {
-            account: entry.account,
-            sequence: entry.sequence,
-            reason,
-        };
+        let broken = |reason| Broken { account: entry.account, sequence: entry.sequence, reason };
         let Body::Opened(opened) = &entry.body else {
             return Err(broken("the first entry must open the account"));
         };
@@ -197,11 +182,7 @@ impl Account {
     }
 
     fn blank(entry: &Entry, opened: &Opened) -> Self {
-        let terms = Terms {
-            zone: opened.zone,
-            anchor: opened.anchor,
-            period: opened.period,
-        };
+        let terms = Terms { zone: opened.zone, anchor: opened.anchor, period: opened.period };
         Self {
             number: entry.account,
             id: opened.id.clone(),
@@ -217,11 +198,7 @@ impl Account {
             head: GENESIS,
             last_at: entry.recorded_at,
             totals: Totals::default(),
-            cycle: Cycle {
-                start: entry.recorded_at,
-                end: entry.recorded_at,
-                ..Cycle::default()
-            },
+            cycle: Cycle { start: entry.recorded_at, end: entry.recorded_at, ..Cycle::default() },
             grants: Vec::new(),
             grants_made: Arc::default(),
             days: Vec::new(),
@@ -230,45 +207,28 @@ impl Account {
 
     /// The next instant at which something happens by itself: a cycle's end, a grant's expiry or its taking effect.
     pub fn next_due_at(&self) -> Timestamp {
-        let grants = self.grants.iter().filter_map(|g| {
-            if g.effective {
-                g.expires_at
-            } else {
-                Some(g.effective_at)
-            }
-        });
+        let grants = self.grants.iter().filter_map(|g| if g.effective { g.expires_at } else { Some(g.effective_at) });
         grants.fold(self.cycle.end, Timestamp::min)
     }
 
     /// Free credits of effective grants of one source.
     pub fn remaining_of(&self, source: Source) -> Amount {
-        let micros = self
-            .grants
-            .iter()
-            .filter(|g| g.effective && g.source == source)
-            .map(|g| g.remaining.micros());
+        let micros = self.grants.iter().filter(|g| g.effective && g.source == source).map(|g| g.remaining.micros());
         Amount::from_micros(micros.fold(0, i64::saturating_add)).unwrap_or_default()
     }
 
     /// The boundary after the current cycle's end, under the terms that will then be in force.
     pub fn following_boundary(&self) -> Timestamp {
-        self.next_terms
-            .unwrap_or(self.terms)
-            .first_boundary_after(self.cycle.end)
+        self.next_terms.unwrap_or(self.terms).first_boundary_after(self.cycle.end)
     }
 
     fn insert(&mut self, grant: Grant) {
-        let at = self
-            .grants
-            .partition_point(|g| g.burning_key() < grant.burning_key());
+        let at = self.grants.partition_point(|g| g.burning_key() < grant.burning_key());
         self.grants.insert(at, grant);
     }
 
     fn draw(&mut self, draw: Draw) -> Option<Grant> {
-        let index = self
-            .grants
-            .iter()
-            .position(|g| g.sequence == draw.grant && g.effective)?;
+        let index = self.grants.iter().position(|g| g.sequence == draw.grant && g.effective)?;
         let grant = self.grants.get_mut(index)?;
         grant.remaining = grant.remaining.checked_sub(draw.credits)?;
         let after = *grant;
@@ -287,13 +247,9 @@ impl Account {
             self.terms = terms;
         }
         let bought = self.grants.iter().filter(|g| {
-            g.effective
-                && g.source == Source::Purchase
-                && g.expires_at.is_none_or(|expires_at| expires_at > start)
+            g.effective && g.source == Source::Purchase && g.expires_at.is_none_or(|expires_at| expires_at > start)
         });
-        let micros = bought
-            .map(|g| g.remaining.micros())
-            .fold(0, i64::saturating_add);
+        let micros = bought.map(|g| g.remaining.micros()).fold(0, i64::saturating_add);
         self.cycle = Cycle {
             start,
             end: start,
@@ -320,11 +276,7 @@ impl Account {
 /// Moves an account past one entry. On an error the account must be thrown away: it may be half changed.
 pub fn apply(account: &mut Account, sealed: &Sealed) -> Result<(), Broken> {
     let entry = &sealed.entry;
-    let broken = |reason| Broken {
-        account: entry.account,
-        sequence: entry.sequence,
-        reason,
-    };
+    let broken = |reason| Broken { account: entry.account, sequence: entry.sequence, reason };
     if entry.account != account.number || entry.sequence != account.sequence.saturating_add(1) {
         return Err(broken("it is not the next entry of this account"));
     }
@@ -335,26 +287,19 @@ pub fn apply(account: &mut Account, sealed: &Sealed) -> Result<(), Broken> {
         account.begin_cycle();
     }
     let before = account.totals;
-    change(account, entry).ok_or(broken(
-        "its effect leaves the range of amounts, or names a grant that cannot give it",
-    ))?;
+    change(account, entry)
+        .ok_or(broken("its effect leaves the range of amounts, or names a grant that cannot give it"))?;
     let change_micros = net_micros(&account.totals).saturating_sub(net_micros(&before));
     if change_micros != i128::from(entry.credits.micros()) {
-        return Err(broken(
-            "its credits are not the change of remaining + held - debt",
-        ));
+        return Err(broken("its credits are not the change of remaining + held - debt"));
     }
     if account.totals.remaining != entry.remaining || account.totals.debt != entry.debt {
-        return Err(broken(
-            "the balance that it states is not the balance that results",
-        ));
+        return Err(broken("the balance that it states is not the balance that results"));
     }
     if account.totals.imbalance_micros() != 0 {
         return Err(broken("credits are not conserved"));
     }
-    if account.totals.remaining.is_negative()
-        || account.totals.held.is_negative()
-        || account.totals.debt.is_negative()
+    if account.totals.remaining.is_negative() || account.totals.held.is_negative() || account.totals.debt.is_negative()
     {
         return Err(broken("a balance is below zero"));
     }
@@ -369,17 +314,8 @@ pub fn apply(account: &mut Account, sealed: &Sealed) -> Result<(), Broken> {
 
 /// Holds the running totals against a recount over the grants: for loading and for verification.
 pub fn recount(account: &Account) -> Result<(), Broken> {
-    let broken = |reason| Broken {
-        account: account.number,
-        sequence: account.sequence,
-        reason,
-    };
-    let free = account
-        .grants
-        .iter()
-        .filter(|g| g.effective)
-        .map(|g| i128::from(g.remaining.micros()))
-        .sum::<i128>();
+    let broken = |reason| Broken { account: account.number, sequence: account.sequence, reason };
+    let free = account.grants.iter().filter(|g| g.effective).map(|g| i128::from(g.remaining.micros())).sum::<i128>();
     if free != i128::from(account.totals.remaining.micros()) {
         return Err(broken("remaining is not the sum of the grants"));
     }
@@ -393,8 +329,7 @@ pub fn recount(account: &Account) -> Result<(), Broken> {
 }
 
 fn net_micros(totals: &Totals) -> i128 {
-    let [remaining, held, debt] =
-        [totals.remaining, totals.held, totals.debt].map(|a| i128::from(a.micros()));
+    let [remaining, held, debt] = [totals.remaining, totals.held, totals.debt].map(|a| i128::from(a.micros()));
     remaining.saturating_add(held).saturating_sub(debt)
 }
 
@@ -416,10 +351,7 @@ fn change(account: &mut Account, entry: &Entry) -> Option<()> {
         Body::Effective { grant, debt_paid } => take_effect(account, *grant, *debt_paid),
         Body::Charge(charge) => debit(account, entry, charge),
         Body::Expiry { grant, expired } => {
-            account.draw(Draw {
-                grant: *grant,
-                credits: *expired,
-            })?;
+            account.draw(Draw { grant: *grant, credits: *expired })?;
             subtract(&mut account.totals.remaining, *expired)?;
             add(&mut account.totals.expired, *expired)
         }
@@ -468,16 +400,9 @@ fn receive(account: &mut Account, entry: &Entry, grant: &NewGrant) -> Option<()>
     if effective {
         add(&mut account.totals.granted, grant.amount)?;
         settle_debt(account, grant.debt_paid)?;
-        add(
-            &mut account.totals.remaining,
-            grant.amount.checked_sub(grant.debt_paid)?,
-        )?;
+        add(&mut account.totals.remaining, grant.amount.checked_sub(grant.debt_paid)?)?;
     }
-    let remaining = if effective {
-        grant.amount.checked_sub(grant.debt_paid)?
-    } else {
-        grant.amount
-    };
+    let remaining = if effective { grant.amount.checked_sub(grant.debt_paid)? } else { grant.amount };
     if remaining.is_positive() {
         account.insert(Grant {
             sequence: entry.sequence,
@@ -500,10 +425,7 @@ fn receive(account: &mut Account, entry: &Entry, grant: &NewGrant) -> Option<()>
 }
 
 fn take_effect(account: &mut Account, sequence: u64, debt_paid: Amount) -> Option<()> {
-    let index = account
-        .grants
-        .iter()
-        .position(|g| g.sequence == sequence && !g.effective)?;
+    let index = account.grants.iter().position(|g| g.sequence == sequence && !g.effective)?;
     let grant = account.grants.get_mut(index)?;
     let amount = grant.remaining;
     grant.effective = true;

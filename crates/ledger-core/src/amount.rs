@@ -22,11 +22,7 @@ impl Amount {
 
     /// Makes an amount of micro-credits; `None` beyond ±9·10¹² credits.
     pub const fn from_micros(micros: i64) -> Option<Self> {
-        if micros > AMOUNT_MICROS_MAX || micros < -AMOUNT_MICROS_MAX {
-            None
-        } else {
-            Some(Self(micros))
-        }
+        if micros > AMOUNT_MICROS_MAX || micros < -AMOUNT_MICROS_MAX { None } else { Some(Self(micros)) }
     }
 
     /// Makes an amount of whole credits; `None` beyond ±9·10¹² credits.
@@ -112,10 +108,7 @@ impl FromStr for Amount {
             None => (digits, None),
         };
         let all_digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-        if !all_digits(whole)
-            || (whole.len() > 1 && whole.starts_with('0'))
-            || !fraction.is_none_or(all_digits)
-        {
+        if !all_digits(whole) || (whole.len() > 1 && whole.starts_with('0')) || !fraction.is_none_or(all_digits) {
             return Err(AmountError::Malformed);
         }
         let fraction = fraction.unwrap_or("");
@@ -130,11 +123,7 @@ impl FromStr for Amount {
                 .and_then(|m| m.checked_add(i64::from(digit.wrapping_sub(b'0'))))
                 .ok_or(AmountError::OutOfRange)?;
         }
-        let signed = if negative {
-            micros.wrapping_neg()
-        } else {
-            micros
-        };
+        let signed = if negative { micros.wrapping_neg() } else { micros };
         Self::from_micros(signed).ok_or(AmountError::OutOfRange)
     }
 }

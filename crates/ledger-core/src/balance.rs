@@ -67,12 +67,9 @@ pub fn balance(account: &Account, plans: &PlanBook, at: Timestamp) -> Balance {
     Balance {
         at,
         cycle: (cycle.start, cycle.end),
-        days_left: i64::from(local_day(zone, cycle.end))
-            .saturating_sub(i64::from(local_day(zone, at))),
+        days_left: i64::from(local_day(zone, cycle.end)).saturating_sub(i64::from(local_day(zone, at))),
         package: sum(cycle.package_granted, cycle.rolled_in),
-        plan_package: plans
-            .in_force(&account.plan, at)
-            .map_or(Amount::ZERO, |plan| plan.package),
+        plan_package: plans.in_force(&account.plan, at).map_or(Amount::ZERO, |plan| plan.package),
         consumed: cycle.consumed,
         refunded_earlier: cycle.refunded_earlier,
         remaining: totals.remaining,
@@ -83,10 +80,7 @@ pub fn balance(account: &Account, plans: &PlanBook, at: Timestamp) -> Balance {
         spendable: spendable(account, plans, at),
         package_remaining,
         purchased_remaining,
-        other_remaining: less(
-            less(totals.remaining, package_remaining),
-            purchased_remaining,
-        ),
+        other_remaining: less(less(totals.remaining, package_remaining), purchased_remaining),
         used_share_e4: used_share_e4(cycle.consumed, sum(totals.remaining, totals.held)),
         next_expiry: next_expiry(account),
         daily_average,
@@ -97,23 +91,14 @@ pub fn balance(account: &Account, plans: &PlanBook, at: Timestamp) -> Balance {
 /// Remaining credits and unused overage.
 pub fn spendable(account: &Account, plans: &PlanBook, at: Timestamp) -> Amount {
     let headroom = overage_headroom(account, plans, at);
-    account
-        .totals
-        .remaining
-        .checked_add(headroom)
-        .unwrap_or(account.totals.remaining)
+    account.totals.remaining.checked_add(headroom).unwrap_or(account.totals.remaining)
 }
 
 fn next_expiry(account: &Account) -> Option<(Timestamp, Amount)> {
     let expiring = || account.grants.iter().filter(|g| g.effective);
     let at = expiring().filter_map(|g| g.expires_at).min()?;
-    let micros = expiring()
-        .filter(|g| g.expires_at == Some(at))
-        .map(|g| g.remaining.micros());
-    Some((
-        at,
-        Amount::from_micros(micros.fold(0, i64::saturating_add))?,
-    ))
+    let micros = expiring().filter(|g| g.expires_at == Some(at)).map(|g| g.remaining.micros());
+    Some((at, Amount::from_micros(micros.fold(0, i64::saturating_add))?))
 }
 
 /// consumed ÷ (consumed + left), 0 for 0/0, in ten-thousandths.
@@ -129,20 +114,13 @@ fn daily_average(account: &Account, at: Timestamp) -> Option<Amount> {
     let zone = account.terms.zone;
     let today = local_day(zone, at);
     let week = i32::try_from(DAYS_KEPT).unwrap_or(8).saturating_sub(1);
-    let first = today
-        .saturating_sub(week)
-        .max(local_day(zone, account.created_at));
+    let first = today.saturating_sub(week).max(local_day(zone, account.created_at));
     let days = today.saturating_sub(first);
     if days <= 0 {
         return None;
     }
-    let in_range = account
-        .days
-        .iter()
-        .filter(|(day, _)| (first..today).contains(day));
-    let micros = in_range
-        .map(|(_, sum)| i128::from(sum.micros()))
-        .sum::<i128>();
+    let in_range = account.days.iter().filter(|(day, _)| (first..today).contains(day));
+    let micros = in_range.map(|(_, sum)| i128::from(sum.micros())).sum::<i128>();
     let mean = divide_half_even(micros, i128::from(days))?;
     Amount::from_micros(i64::try_from(mean).ok()?)
 }
@@ -152,9 +130,8 @@ fn runs_out_at(at: Timestamp, remaining: Amount, average: Amount) -> Option<Time
     if !average.is_positive() {
         return None;
     }
-    let elapsed_ms = i128::from(remaining.micros())
-        .checked_mul(i128::from(DAY_MS))?
-        .checked_div(i128::from(average.micros()))?;
+    let elapsed_ms =
+        i128::from(remaining.micros()).checked_mul(i128::from(DAY_MS))?.checked_div(i128::from(average.micros()))?;
     let end_ms = i128::from(at.millis()).checked_add(elapsed_ms)?;
     let whole_seconds = end_ms.div_euclid(1000).checked_mul(1000)?;
     let end = Timestamp::from_millis(i64::try_from(whole_seconds).unwrap_or(i64::MAX));

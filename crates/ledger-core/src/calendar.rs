@@ -32,20 +32,12 @@ impl Terms {
             Period::Months(months) => {
                 let months = Months::new(months.checked_mul(steps)?);
                 let date = anchor.date();
-                if n < 0 {
-                    date.checked_sub_months(months)?
-                } else {
-                    date.checked_add_months(months)?
-                }
+                if n < 0 { date.checked_sub_months(months)? } else { date.checked_add_months(months)? }
             }
             Period::Days(days) => {
                 let days = Days::new(u64::from(days).checked_mul(u64::from(steps))?);
                 let date = anchor.date();
-                if n < 0 {
-                    date.checked_sub_days(days)?
-                } else {
-                    date.checked_add_days(days)?
-                }
+                if n < 0 { date.checked_sub_days(days)? } else { date.checked_add_days(days)? }
             }
         };
         resolve(self.zone, date.and_time(anchor.time()))
@@ -56,9 +48,7 @@ impl Terms {
         // An estimate that is at most a few periods off, then the exact answer by stepping.
         let days_between = t.millis_since(self.anchor).div_euclid(crate::time::DAY_MS);
         let estimate = match self.period {
-            Period::Months(months) => {
-                days_between.div_euclid(31_i64.saturating_mul(i64::from(months.max(1))))
-            }
+            Period::Months(months) => days_between.div_euclid(31_i64.saturating_mul(i64::from(months.max(1)))),
             Period::Days(days) => days_between.div_euclid(i64::from(days.max(1))),
         };
         let mut n = estimate.saturating_add(1);
@@ -87,10 +77,7 @@ fn resolve(zone: Tz, local: NaiveDateTime) -> Option<Timestamp> {
             // exactly the gap's length.
             let day_before = local.checked_sub_signed(TimeDelta::days(1))?;
             let offset = zone.offset_from_utc_datetime(&day_before).fix();
-            local
-                .checked_sub_offset(offset)?
-                .and_utc()
-                .timestamp_millis()
+            local.checked_sub_offset(offset)?.and_utc().timestamp_millis()
         }
     };
     Some(Timestamp::from_millis(instant))
@@ -99,11 +86,7 @@ fn resolve(zone: Tz, local: NaiveDateTime) -> Option<Timestamp> {
 /// A local calendar day, as days since 1970-01-01.
 pub fn local_day(zone: Tz, t: Timestamp) -> i32 {
     const DAYS_FROM_CE_TO_1970: i32 = 719_163;
-    let date = if zone == Tz::UTC {
-        t.to_utc().date_naive()
-    } else {
-        t.to_utc().with_timezone(&zone).date_naive()
-    };
+    let date = if zone == Tz::UTC { t.to_utc().date_naive() } else { t.to_utc().with_timezone(&zone).date_naive() };
     date.num_days_from_ce().saturating_sub(DAYS_FROM_CE_TO_1970)
 }
 
@@ -124,19 +107,13 @@ mod tests {
     }
 
     fn terms(zone: &str, anchor: &str, period: Period) -> Terms {
-        Terms {
-            zone: parse_zone(zone).unwrap(),
-            anchor: at(anchor),
-            period,
-        }
+        Terms { zone: parse_zone(zone).unwrap(), anchor: at(anchor), period }
     }
 
     #[test]
     fn a_clamped_day_recovers() {
         let terms = terms("UTC", "2026-01-31T10:00:00Z", Period::Months(1));
-        let boundaries: Vec<String> = (0..5)
-            .map(|n| terms.boundary(n).unwrap().to_string())
-            .collect();
+        let boundaries: Vec<String> = (0..5).map(|n| terms.boundary(n).unwrap().to_string()).collect();
         assert_eq!(
             boundaries,
             [
@@ -153,77 +130,28 @@ mod tests {
     fn gaps_shift_forward_and_overlaps_take_the_earlier_instant() {
         // Berlin skips 02:00–03:00 on 2026-03-29 and repeats it on 2026-10-25.
         let gap = terms("Europe/Berlin", "2026-02-28T01:30:00Z", Period::Days(29));
-        assert_eq!(
-            gap.boundary(1).unwrap().to_string(),
-            "2026-03-29T01:30:00Z",
-            "02:30 local becomes 03:30 local"
-        );
+        assert_eq!(gap.boundary(1).unwrap().to_string(), "2026-03-29T01:30:00Z", "02:30 local becomes 03:30 local");
         let overlap = terms("Europe/Berlin", "2026-09-25T00:30:00Z", Period::Months(1));
-        assert_eq!(
-            overlap.boundary(1).unwrap().to_string(),
-            "2026-10-25T00:30:00Z",
-            "the first of two 02:30"
-        );
+        assert_eq!(overlap.boundary(1).unwrap().to_string(), "2026-10-25T00:30:00Z", "the first of two 02:30");
     }
 
     #[test]
     fn the_first_boundary_after_an_instant() {
         for (period, anchor, t, expected) in [
-            (
-                Period::Months(1),
-                "2026-01-31T00:00:00Z",
-                "2026-02-28T00:00:00Z",
-                "2026-03-31T00:00:00Z",
-            ),
-            (
-                Period::Months(1),
-                "2026-01-31T00:00:00Z",
-                "2026-02-27T23:59:59Z",
-                "2026-02-28T00:00:00Z",
-            ),
-            (
-                Period::Months(1),
-                "2026-12-15T00:00:00Z",
-                "2026-11-24T00:00:00Z",
-                "2026-12-15T00:00:00Z",
-            ),
-            (
-                Period::Months(1),
-                "2020-01-01T00:00:00Z",
-                "2026-11-24T00:00:00Z",
-                "2026-12-01T00:00:00Z",
-            ),
-            (
-                Period::Months(12),
-                "2024-02-29T00:00:00Z",
-                "2025-01-01T00:00:00Z",
-                "2025-02-28T00:00:00Z",
-            ),
-            (
-                Period::Days(7),
-                "2026-11-24T09:00:00Z",
-                "2026-11-24T09:00:00Z",
-                "2026-12-01T09:00:00Z",
-            ),
-            (
-                Period::Days(7),
-                "2030-01-01T00:00:00Z",
-                "2026-11-24T00:00:00Z",
-                "2026-11-24T00:00:00Z",
-            ),
+            (Period::Months(1), "2026-01-31T00:00:00Z", "2026-02-28T00:00:00Z", "2026-03-31T00:00:00Z"),
+            (Period::Months(1), "2026-01-31T00:00:00Z", "2026-02-27T23:59:59Z", "2026-02-28T00:00:00Z"),
+            (Period::Months(1), "2026-12-15T00:00:00Z", "2026-11-24T00:00:00Z", "2026-12-15T00:00:00Z"),
+            (Period::Months(1), "2020-01-01T00:00:00Z", "2026-11-24T00:00:00Z", "2026-12-01T00:00:00Z"),
+            (Period::Months(12), "2024-02-29T00:00:00Z", "2025-01-01T00:00:00Z", "2025-02-28T00:00:00Z"),
+            (Period::Days(7), "2026-11-24T09:00:00Z", "2026-11-24T09:00:00Z", "2026-12-01T09:00:00Z"),
+            (Period::Days(7), "2030-01-01T00:00:00Z", "2026-11-24T00:00:00Z", "2026-11-24T00:00:00Z"),
         ] {
             let terms = terms("UTC", anchor, period);
             let mut expected = expected.to_owned();
             if at(&expected) <= at(t) {
-                expected = at(&expected)
-                    .plus_millis(7 * crate::time::DAY_MS)
-                    .to_string();
+                expected = at(&expected).plus_millis(7 * crate::time::DAY_MS).to_string();
             }
-            assert_eq!(
-                terms.first_boundary_after(at(t)).to_string(),
-                expected,
-                "{period:?} {anchor} {t}"
-            );
+            assert_eq!(terms.first_boundary_after(at(t)).to_string(), expected, "{period:?} {anchor} {t}");
         }
     }
 

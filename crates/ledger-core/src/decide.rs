@@ -98,10 +98,7 @@ pub struct Salted {
 impl Salted {
     /// Salts details; `None` where there are none.
     pub fn new(details: &Details, salt: [u8; 32]) -> Option<Self> {
-        (!details.is_empty()).then(|| Self {
-            salt,
-            text: details.canonical(),
-        })
+        (!details.is_empty()).then(|| Self { salt, text: details.canonical() })
     }
 
     /// What the chain holds of them.
@@ -145,11 +142,7 @@ pub fn open(
     details_commitment: Option<[u8; 32]>,
     now: Timestamp,
 ) -> Result<(Account, Vec<Sealed>), Broken> {
-    let terms = Terms {
-        zone: opening.zone.unwrap_or(UTC),
-        anchor: opening.anchor.unwrap_or(now),
-        period: plan.cycle,
-    };
+    let terms = Terms { zone: opening.zone.unwrap_or(UTC), anchor: opening.anchor.unwrap_or(now), period: plan.cycle };
     let first = Sealed::new(
         Entry {
             account: number,
@@ -174,21 +167,10 @@ pub fn open(
     );
     let mut account = Account::begin(&first)?;
     let end = terms.first_boundary_after(now);
-    let package = if opening.status == Status::Cancelled {
-        Amount::ZERO
-    } else {
-        plan.package
-    };
+    let package = if opening.status == Status::Cancelled { Amount::ZERO } else { plan.package };
     let grant = package_grant(&account, package, now, end);
-    let second = next(
-        &account,
-        Write {
-            at: now,
-            recorded_at: now,
-            body: Body::Grant(grant),
-            details_commitment: None,
-        },
-    )?;
+    let second =
+        next(&account, Write { at: now, recorded_at: now, body: Body::Grant(grant), details_commitment: None })?;
     apply(&mut account, &second)?;
     Ok((account, vec![first, second]))
 }
@@ -208,15 +190,7 @@ pub fn execute(
     let mut entries = advance(account, plans, now)?;
     let result = match decide(account, plans, command, now) {
         Ok(Some((at, body))) => {
-            let sealed = next(
-                account,
-                Write {
-                    at,
-                    recorded_at: now,
-                    body,
-                    details_commitment,
-                },
-            )?;
+            let sealed = next(account, Write { at, recorded_at: now, body, details_commitment })?;
             apply(account, &sealed)?;
             entries.push(sealed);
             Ok(Some(entries.len().saturating_sub(1)))
@@ -237,102 +211,51 @@ pub fn decide(
 ) -> Result<Option<(Timestamp, Body)>, Refusal> {
     match command {
         Command::Advance => Ok(None),
-        Command::Update(update) => {
-            decide_update(account, update).map(|body| body.map(|body| (now, body)))
-        }
+        Command::Update(update) => decide_update(account, update).map(|body| body.map(|body| (now, body))),
         Command::Grant(request) => {
             let grant = decide_grant(account, request, now)?;
             Ok(Some((now, Body::Grant(grant))))
         }
         Command::Charge(request) => {
             let charge = decide_charge(account, plans, request, now)?;
-            Ok(Some((
-                request.event.occurred_at,
-                Body::Charge(Box::new(charge)),
-            )))
+            Ok(Some((request.event.occurred_at, Body::Charge(Box::new(charge)))))
         }
     }
 }
 
 fn decide_update(account: &Account, update: &Update) -> Result<Option<Body>, Refusal> {
     if update.plan != account.plan {
-        return Err(Refusal::PlanChangeNeedsSubscription {
-            plan: account.plan.clone(),
-        });
+        return Err(Refusal::PlanChangeNeedsSubscription { plan: account.plan.clone() });
     }
     // What already is so is no change: putting the same account twice writes one entry.
     let terms = account.next_terms.unwrap_or(account.terms);
     let settings = Updated {
-        status: update
-            .settings
-            .status
-            .filter(|status| *status != account.status),
+        status: update.settings.status.filter(|status| *status != account.status),
         zone: update.settings.zone.filter(|zone| *zone != terms.zone),
-        anchor: update
-            .settings
-            .anchor
-            .filter(|anchor| *anchor != terms.anchor),
-        parent: update
-            .settings
-            .parent
-            .clone()
-            .filter(|parent| account.parent.as_ref() != Some(parent)),
+        anchor: update.settings.anchor.filter(|anchor| *anchor != terms.anchor),
+        parent: update.settings.parent.clone().filter(|parent| account.parent.as_ref() != Some(parent)),
     };
-    let named = update
-        .name
-        .as_ref()
-        .is_some_and(|name| account.name.as_ref() != Some(name))
-        || update
-            .metadata
-            .as_ref()
-            .is_some_and(|metadata| *metadata != *account.metadata);
+    let named = update.name.as_ref().is_some_and(|name| account.name.as_ref() != Some(name))
+        || update.metadata.as_ref().is_some_and(|metadata| *metadata != *account.metadata);
     Ok((named || !settings.is_empty()).then_some(Body::Updated(settings)))
 }
 
-fn decide_grant(
-    account: &Account,
-    request: &GrantRequest,
-    now: Timestamp,
-) -> Result<NewGrant, Refusal> {
+fn decide_grant(account: &Account, request: &GrantRequest, now: Timestamp) -> Result<NewGrant, Refusal> {
     let effective_at = request.effective_at.unwrap_or(now).max(now);
-    if let Some(expires_at) = request
-        .expires_at
-        .filter(|expires_at| *expires_at <= effective_at)
-    {
-        return Err(Refusal::GrantEndsBeforeEffect {
-            effective_at,
-            expires_at,
-        });
+    if let Some(expires_at) = request.expires_at.filter(|expires_at| *expires_at <= effective_at) {
+        return Err(Refusal::GrantEndsBeforeEffect { effective_at, expires_at });
     }
-    let debt_paid = if effective_at <= now {
-        account.totals.debt.min(request.credits)
-    } else {
-        Amount::ZERO
-    };
+    let debt_paid = if effective_at <= now { account.totals.debt.min(request.credits) } else { Amount::ZERO };
     // Every lifetime sum must stay in range: the refusal comes before the entry, not as a broken entry after it.
-    let fits = account
-        .totals
-        .granted
-        .checked_add(request.credits)
-        .is_some()
-        && account
-            .totals
-            .remaining
-            .checked_add(request.credits)
-            .is_some()
-        && account
-            .totals
-            .purchased
-            .checked_add(request.credits)
-            .is_some();
+    let fits = account.totals.granted.checked_add(request.credits).is_some()
+        && account.totals.remaining.checked_add(request.credits).is_some()
+        && account.totals.purchased.checked_add(request.credits).is_some();
     if !fits {
         return Err(Refusal::AmountOutOfRange);
     }
     Ok(NewGrant {
         source: request.source,
-        priority: request
-            .priority
-            .unwrap_or(request.source.default_priority()),
+        priority: request.priority.unwrap_or(request.source.default_priority()),
         amount: request.credits,
         debt_paid,
         effective_at,
@@ -354,24 +277,15 @@ fn decide_charge(
     let remaining = account.totals.remaining;
     let headroom = overage_headroom(account, plans, now);
     let from_grants = remaining.min(price);
-    let beyond = price
-        .checked_sub(from_grants)
-        .ok_or(Refusal::AmountOutOfRange)?;
+    let beyond = price.checked_sub(from_grants).ok_or(Refusal::AmountOutOfRange)?;
     let overage = match request.on_excess {
         OnExcess::Cap => Amount::ZERO,
         OnExcess::Reject | OnExcess::Overflow => beyond.min(headroom),
     };
-    let uncollected = beyond
-        .checked_sub(overage)
-        .ok_or(Refusal::AmountOutOfRange)?;
+    let uncollected = beyond.checked_sub(overage).ok_or(Refusal::AmountOutOfRange)?;
     if request.on_excess == OnExcess::Reject && uncollected.is_positive() {
-        let available = remaining
-            .checked_add(headroom)
-            .ok_or(Refusal::AmountOutOfRange)?;
-        return Err(Refusal::InsufficientCredits {
-            required: price,
-            available,
-        });
+        let available = remaining.checked_add(headroom).ok_or(Refusal::AmountOutOfRange)?;
+        return Err(Refusal::InsufficientCredits { required: price, available });
     }
     if account.totals.charged.checked_add(price).is_none() {
         return Err(Refusal::AmountOutOfRange);
@@ -394,13 +308,8 @@ fn decide_charge(
 
 /// How much further into debt the plan lets the account go.
 pub fn overage_headroom(account: &Account, plans: &PlanBook, now: Timestamp) -> Amount {
-    let limit = plans
-        .in_force(&account.plan, now)
-        .map_or(Amount::ZERO, |plan| plan.overage_limit);
-    limit
-        .checked_sub(account.totals.debt)
-        .filter(|left| left.is_positive())
-        .unwrap_or_default()
+    let limit = plans.in_force(&account.plan, now).map_or(Amount::ZERO, |plan| plan.overage_limit);
+    limit.checked_sub(account.totals.debt).filter(|left| left.is_positive()).unwrap_or_default()
 }
 
 /// Takes credits from the effective grants, in burning order.
@@ -413,20 +322,12 @@ fn draw_in_order(account: &Account, credits: Amount) -> Vec<Draw> {
         }
         let taken = grant.remaining.min(left);
         left = left.checked_sub(taken).unwrap_or_default();
-        draws.push(Draw {
-            grant: grant.sequence,
-            credits: taken,
-        });
+        draws.push(Draw { grant: grant.sequence, credits: taken });
     }
     draws
 }
 
-pub(crate) fn package_grant(
-    account: &Account,
-    package: Amount,
-    start: Timestamp,
-    end: Timestamp,
-) -> NewGrant {
+pub(crate) fn package_grant(account: &Account, package: Amount, start: Timestamp, end: Timestamp) -> NewGrant {
     NewGrant {
         source: Source::Package,
         priority: Source::Package.default_priority(),
@@ -450,30 +351,16 @@ pub(crate) struct Write {
 /// [`apply`].
 pub(crate) fn next(account: &Account, write: Write) -> Result<Sealed, Broken> {
     let sequence = account.sequence.saturating_add(1);
-    let broken = || Broken {
-        account: account.number,
-        sequence,
-        reason: "its effect leaves the range of amounts",
-    };
+    let broken = || Broken { account: account.number, sequence, reason: "its effect leaves the range of amounts" };
     let (remaining_change, debt_change) = effect(account, &write).ok_or_else(broken)?;
     let entry = Entry {
         account: account.number,
         sequence,
         at: write.at,
         recorded_at: write.recorded_at,
-        credits: remaining_change
-            .checked_sub(debt_change)
-            .ok_or_else(broken)?,
-        remaining: account
-            .totals
-            .remaining
-            .checked_add(remaining_change)
-            .ok_or_else(broken)?,
-        debt: account
-            .totals
-            .debt
-            .checked_add(debt_change)
-            .ok_or_else(broken)?,
+        credits: remaining_change.checked_sub(debt_change).ok_or_else(broken)?,
+        remaining: account.totals.remaining.checked_add(remaining_change).ok_or_else(broken)?,
+        debt: account.totals.debt.checked_add(debt_change).ok_or_else(broken)?,
         details_commitment: write.details_commitment,
         body: write.body,
     };
@@ -483,22 +370,12 @@ pub(crate) fn next(account: &Account, write: Write) -> Result<Sealed, Broken> {
 /// How an entry changes free credits and debt.
 fn effect(account: &Account, write: &Write) -> Option<(Amount, Amount)> {
     match &write.body {
-        Body::Opened(_) | Body::Updated(_) | Body::Rollover(_) => {
-            Some((Amount::ZERO, Amount::ZERO))
-        }
-        Body::Grant(grant) if grant.effective_at > write.recorded_at => {
-            Some((Amount::ZERO, Amount::ZERO))
-        }
-        Body::Grant(grant) => Some((
-            grant.amount.checked_sub(grant.debt_paid)?,
-            grant.debt_paid.negated(),
-        )),
+        Body::Opened(_) | Body::Updated(_) | Body::Rollover(_) => Some((Amount::ZERO, Amount::ZERO)),
+        Body::Grant(grant) if grant.effective_at > write.recorded_at => Some((Amount::ZERO, Amount::ZERO)),
+        Body::Grant(grant) => Some((grant.amount.checked_sub(grant.debt_paid)?, grant.debt_paid.negated())),
         Body::Effective { grant, debt_paid } => {
             let pending = account.grants.iter().find(|g| g.sequence == *grant)?;
-            Some((
-                pending.remaining.checked_sub(*debt_paid)?,
-                debt_paid.negated(),
-            ))
+            Some((pending.remaining.checked_sub(*debt_paid)?, debt_paid.negated()))
         }
         Body::Charge(charge) => {
             let drawn = charge.debited()?.checked_sub(charge.overage)?;

@@ -50,11 +50,7 @@ impl Details {
 
 /// The commitment to details with this salt.
 pub fn commitment(salt: &[u8; 32], canonical: &str) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(salt)
-        .chain_update(canonical.as_bytes())
-        .finalize()
-        .into()
+    Sha256::new().chain_update(salt).chain_update(canonical.as_bytes()).finalize().into()
 }
 
 fn text_member(out: &mut String, key: &str, value: Option<&str>) {

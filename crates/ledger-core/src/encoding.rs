@@ -13,9 +13,7 @@
 
 use crate::amount::Amount;
 use crate::calendar::parse_zone;
-use crate::entry::{
-    Body, Charge, Draw, Entry, NewGrant, Opened, Rating, Rolled, Source, Status, Updated,
-};
+use crate::entry::{Body, Charge, Draw, Entry, NewGrant, Opened, Rating, Rolled, Source, Status, Updated};
 use crate::event::{Digest, LineItem, Quantity};
 use crate::ids::AccountNumber;
 use crate::plan::Period;
@@ -52,11 +50,7 @@ impl Sealed {
 
 /// The hash of an entry with these canonical bytes after the entry with that hash.
 pub fn chain(previous: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(previous)
-        .chain_update(bytes)
-        .finalize()
-        .into()
+    Sha256::new().chain_update(previous).chain_update(bytes).finalize().into()
 }
 
 /// The canonical bytes of an entry.
@@ -116,10 +110,7 @@ pub enum DecodeError {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Version(version) => write!(
-                f,
-                "entry encoding version {version} is not known to this Purser"
-            ),
+            Self::Version(version) => write!(f, "entry encoding version {version} is not known to this Purser"),
             Self::Malformed { at } => write!(f, "entry bytes are malformed near offset {at}"),
         }
     }
@@ -244,15 +235,9 @@ fn read_body(input: &mut Reader<'_>, tag: u8) -> Result<Body, DecodeError> {
             expires_at: input.option(Reader::time)?,
             cycle: input.option(|input| Ok((input.time()?, input.time()?)))?,
         }),
-        EFFECTIVE => Body::Effective {
-            grant: input.number()?,
-            debt_paid: input.amount()?,
-        },
+        EFFECTIVE => Body::Effective { grant: input.number()?, debt_paid: input.amount()? },
         CHARGE => Body::Charge(Box::new(read_charge(input)?)),
-        EXPIRY => Body::Expiry {
-            grant: input.number()?,
-            expired: input.amount()?,
-        },
+        EXPIRY => Body::Expiry { grant: input.number()?, expired: input.amount()? },
         ROLLOVER => Body::Rollover(Rolled {
             from: input.list(Reader::draw)?,
             amount: input.amount()?,
@@ -269,12 +254,7 @@ fn read_charge(input: &mut Reader<'_>) -> Result<Charge, DecodeError> {
         activity: input.text()?,
         agent: input.option(Reader::text)?,
         model: input.option(Reader::text)?,
-        quantities: input.list(|input| {
-            Ok(Quantity {
-                unit: input.text()?,
-                amount: input.number()?,
-            })
-        })?,
+        quantities: input.list(|input| Ok(Quantity { unit: input.text()?, amount: input.number()? }))?,
         items: input.list(|input| {
             Ok(LineItem {
                 label: input.text()?,
@@ -283,11 +263,7 @@ fn read_charge(input: &mut Reader<'_>) -> Result<Charge, DecodeError> {
                 credits: input.amount()?,
             })
         })?,
-        rating: Rating {
-            plugin: input.text()?,
-            digest: Digest(input.raw()?),
-            config_digest: Digest(input.raw()?),
-        },
+        rating: Rating { plugin: input.text()?, digest: Digest(input.raw()?), config_digest: Digest(input.raw()?) },
         priced: input.amount()?,
         uncollected: input.amount()?,
         draws: input.list(Reader::draw)?,
@@ -297,10 +273,7 @@ fn read_charge(input: &mut Reader<'_>) -> Result<Charge, DecodeError> {
 
 /// The number of a closed list's member: its position.
 fn position<T: PartialEq + Copy>(all: &[(T, &str)], member: T) -> u8 {
-    all.iter()
-        .position(|(m, _)| *m == member)
-        .and_then(|i| u8::try_from(i).ok())
-        .unwrap_or(u8::MAX)
+    all.iter().position(|(m, _)| *m == member).and_then(|i| u8::try_from(i).ok()).unwrap_or(u8::MAX)
 }
 
 struct Writer(Vec<u8>);
@@ -383,11 +356,7 @@ impl Reader<'_> {
     }
 
     fn take(&mut self, count: usize) -> Result<&[u8], DecodeError> {
-        let end = self
-            .at
-            .checked_add(count)
-            .filter(|end| *end <= self.bytes.len())
-            .ok_or(self.malformed())?;
+        let end = self.at.checked_add(count).filter(|end| *end <= self.bytes.len()).ok_or(self.malformed())?;
         let taken = &self.bytes[self.at..end];
         self.at = end;
         Ok(taken)
@@ -435,25 +404,16 @@ impl Reader<'_> {
     fn time(&mut self) -> Result<Timestamp, DecodeError> {
         let millis = self.signed()?;
         let time = Timestamp::from_millis(millis);
-        if time.millis() == millis {
-            Ok(time)
-        } else {
-            Err(self.malformed())
-        }
+        if time.millis() == millis { Ok(time) } else { Err(self.malformed()) }
     }
 
     fn text(&mut self) -> Result<Arc<str>, DecodeError> {
         let malformed = self.malformed();
         let length = usize::try_from(self.number()?).map_err(|_| malformed)?;
-        std::str::from_utf8(self.take(length)?)
-            .map(Arc::from)
-            .map_err(|_| malformed)
+        std::str::from_utf8(self.take(length)?).map(Arc::from).map_err(|_| malformed)
     }
 
-    fn option<T>(
-        &mut self,
-        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<Option<T>, DecodeError> {
+    fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, DecodeError>) -> Result<Option<T>, DecodeError> {
         match self.byte()? {
             0 => Ok(None),
             1 => read(self).map(Some),
@@ -461,17 +421,11 @@ impl Reader<'_> {
         }
     }
 
-    fn list<T>(
-        &mut self,
-        mut read: impl FnMut(&mut Self) -> Result<T, DecodeError>,
-    ) -> Result<Vec<T>, DecodeError> {
+    fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, DecodeError>) -> Result<Vec<T>, DecodeError> {
         let count = self.number()?;
         // A member takes at least a byte, so a count beyond the bytes left is a lie, and must not reserve memory.
         let left = self.bytes.len().saturating_sub(self.at);
-        let count = usize::try_from(count)
-            .ok()
-            .filter(|count| *count <= left)
-            .ok_or(self.malformed())?;
+        let count = usize::try_from(count).ok().filter(|count| *count <= left).ok_or(self.malformed())?;
         let mut members = Vec::with_capacity(count);
         for _ in 0..count {
             members.push(read(self)?);
@@ -480,17 +434,12 @@ impl Reader<'_> {
     }
 
     fn draw(&mut self) -> Result<Draw, DecodeError> {
-        Ok(Draw {
-            grant: self.number()?,
-            credits: self.amount()?,
-        })
+        Ok(Draw { grant: self.number()?, credits: self.amount()? })
     }
 
     fn member<T: Copy>(&mut self, all: &[(T, &str)]) -> Result<T, DecodeError> {
         let index = usize::from(self.byte()?);
-        all.get(index)
-            .map(|(member, _)| *member)
-            .ok_or(self.malformed())
+        all.get(index).map(|(member, _)| *member).ok_or(self.malformed())
     }
 
     fn zone(&mut self) -> Result<chrono_tz::Tz, DecodeError> {

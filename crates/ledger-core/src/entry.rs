@@ -34,11 +34,7 @@ pub struct Entry {
 impl Entry {
     /// The entry's identifier.
     pub fn id(&self) -> Id {
-        Id {
-            kind: IdKind::Entry,
-            account: self.account,
-            sequence: self.sequence,
-        }
+        Id { kind: IdKind::Entry, account: self.account, sequence: self.sequence }
     }
 }
 
@@ -106,10 +102,7 @@ pub struct Updated {
 impl Updated {
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
-        self.status.is_none()
-            && self.zone.is_none()
-            && self.anchor.is_none()
-            && self.parent.is_none()
+        self.status.is_none() && self.zone.is_none() && self.anchor.is_none() && self.parent.is_none()
     }
 }
 
@@ -138,18 +131,12 @@ impl Status {
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        Self::ALL
-            .into_iter()
-            .find(|(status, _)| *status == self)
-            .map_or("", |(_, name)| name)
+        Self::ALL.into_iter().find(|(status, _)| *status == self).map_or("", |(_, name)| name)
     }
 
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|(_, n)| *n == name)
-            .map(|(status, _)| status)
+        Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(status, _)| status)
     }
 }
 
@@ -183,18 +170,12 @@ impl Source {
 
     /// The name on the wire.
     pub fn name(self) -> &'static str {
-        Self::ALL
-            .into_iter()
-            .find(|(source, _)| *source == self)
-            .map_or("", |(_, name)| name)
+        Self::ALL.into_iter().find(|(source, _)| *source == self).map_or("", |(_, name)| name)
     }
 
     /// Reads a name.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|(_, n)| *n == name)
-            .map(|(source, _)| source)
+        Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(source, _)| source)
     }
 
     /// The priority where none is given; lower burns first (ledger rules, section 2). A transferred grant brings its

@@ -6,12 +6,7 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 pub fn encode(bytes: &[u8]) -> String {
     bytes
         .iter()
-        .flat_map(|byte| {
-            [
-                DIGITS[usize::from(byte >> 4)],
-                DIGITS[usize::from(byte & 15)],
-            ]
-        })
+        .flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]])
         .map(char::from)
         .collect()
 }
@@ -22,12 +17,7 @@ pub fn decode(text: &str) -> Option<[u8; 32]> {
     if digits.len() != 64 {
         return None;
     }
-    let value = |digit: u8| {
-        DIGITS
-            .iter()
-            .position(|d| *d == digit)
-            .and_then(|v| u8::try_from(v).ok())
-    };
+    let value = |digit: u8| DIGITS.iter().position(|d| *d == digit).and_then(|v| u8::try_from(v).ok());
     let mut bytes = [0; 32];
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         *byte = (value(pair[0])? << 4) | value(pair[1])?;

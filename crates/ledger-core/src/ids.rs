@@ -14,9 +14,7 @@ pub const ACCOUNT_ID_BYTES_MAX: usize = 128;
 /// Whether a text may be an account's id: 1 to 128 of `A-Z a-z 0-9 . _ : -`.
 pub fn is_account_id(text: &str) -> bool {
     (1..=ACCOUNT_ID_BYTES_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b':' | b'-'))
 }
 
 /// What an identifier names.
@@ -31,11 +29,7 @@ pub enum IdKind {
 }
 
 impl IdKind {
-    const ALL: [(Self, &'static str); 3] = [
-        (Self::Entry, "en"),
-        (Self::Charge, "ch"),
-        (Self::Grant, "gr"),
-    ];
+    const ALL: [(Self, &'static str); 3] = [(Self::Entry, "en"), (Self::Charge, "ch"), (Self::Grant, "gr")];
 
     fn prefix(self) -> &'static str {
         match self {
@@ -66,24 +60,14 @@ impl Id {
             return None;
         }
         let kind = IdKind::ALL.into_iter().find(|(_, p)| *p == prefix)?.0;
-        let id = Self {
-            kind,
-            account: AccountNumber(account.parse().ok()?),
-            sequence: sequence.parse().ok()?,
-        };
+        let id = Self { kind, account: AccountNumber(account.parse().ok()?), sequence: sequence.parse().ok()? };
         (id.to_string() == text).then_some(id)
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}_{}_{}",
-            self.kind.prefix(),
-            self.account.0,
-            self.sequence
-        )
+        write!(f, "{}_{}_{}", self.kind.prefix(), self.account.0, self.sequence)
     }
 }
 
@@ -107,11 +91,7 @@ mod tests {
 
     #[test]
     fn identifiers_read_back_and_nothing_else_does() {
-        let id = Id {
-            kind: IdKind::Charge,
-            account: AccountNumber(12),
-            sequence: 812,
-        };
+        let id = Id { kind: IdKind::Charge, account: AccountNumber(12), sequence: 812 };
         assert_eq!(id.to_string(), "ch_12_812");
         assert_eq!(Id::parse("ch_12_812"), Some(id));
         for text in [

@@ -7,11 +7,7 @@
 #![warn(clippy::arithmetic_side_effects, clippy::float_arithmetic)]
 #![cfg_attr(
     test,
-    allow(
-        clippy::unwrap_used,
-        clippy::arithmetic_side_effects,
-        reason = "a test may panic: that is how it fails"
-    )
+    allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test may panic: that is how it fails")
 )]
 
 pub mod account;
@@ -33,9 +29,7 @@ pub mod time;
 pub use account::{Account, Broken, Grant, apply, recount};
 pub use amount::{Amount, AmountError};
 pub use balance::{Balance, balance};
-pub use decide::{
-    ChargeRequest, Command, GrantRequest, OnExcess, Opening, Outcome, Salted, Update, execute, open,
-};
+pub use decide::{ChargeRequest, Command, GrantRequest, OnExcess, Opening, Outcome, Salted, Update, execute, open};
 pub use details::Details;
 pub use due::advance;
 pub use encoding::Sealed;

@@ -49,10 +49,7 @@ pub struct PlanBook {
 impl PlanBook {
     /// Adds a definition that is in force from an instant on. Definitions of one plan are added in time order.
     pub fn define(&mut self, effective_from: Timestamp, plan: Plan) {
-        self.definitions
-            .entry(plan.name.clone())
-            .or_default()
-            .push((effective_from, plan));
+        self.definitions.entry(plan.name.clone()).or_default().push((effective_from, plan));
     }
 
     /// The definition in force at `t`. Before a plan's first definition that first one counts, since an account can
@@ -60,9 +57,7 @@ impl PlanBook {
     pub fn in_force(&self, plan: &str, t: Timestamp) -> Option<&Plan> {
         let definitions = self.definitions.get(plan)?;
         let later = definitions.partition_point(|(from, _)| *from <= t);
-        definitions
-            .get(later.saturating_sub(1))
-            .map(|(_, plan)| plan)
+        definitions.get(later.saturating_sub(1)).map(|(_, plan)| plan)
     }
 
     /// The definition in force just before `t`: that of the cycle which ends at `t`.
@@ -72,9 +67,6 @@ impl PlanBook {
 
     /// The last definition of each plan.
     pub fn latest(&self) -> impl Iterator<Item = &Plan> {
-        self.definitions
-            .values()
-            .filter_map(|definitions| definitions.last())
-            .map(|(_, plan)| plan)
+        self.definitions.values().filter_map(|definitions| definitions.last()).map(|(_, plan)| plan)
     }
 }

@@ -40,9 +40,7 @@ impl Timestamp {
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let time = DateTime::parse_from_rfc3339(text).ok()?;
         let millis = time.timestamp_millis();
-        (TIME_MS_MIN..=TIME_MS_MAX)
-            .contains(&millis)
-            .then_some(Self(millis))
+        (TIME_MS_MIN..=TIME_MS_MAX).contains(&millis).then_some(Self(millis))
     }
 
     /// The calendar view of the instant.
@@ -54,11 +52,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     /// Writes RFC 3339 in UTC with as many digits of the second as are needed (none, or milliseconds).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let precision = if self.0.rem_euclid(1000) == 0 {
-            SecondsFormat::Secs
-        } else {
-            SecondsFormat::Millis
-        };
+        let precision = if self.0.rem_euclid(1000) == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
         f.write_str(&self.to_utc().to_rfc3339_opts(precision, true))
     }
 }

@@ -27,10 +27,7 @@ impl Position {
     /// The record's number and the index in it.
     pub(crate) fn parts(self) -> (u64, usize) {
         let stride = u64::try_from(RECORD_ITEMS_MAX).unwrap_or(u64::MAX);
-        (
-            self.0 / stride,
-            usize::try_from(self.0 % stride).unwrap_or(usize::MAX),
-        )
+        (self.0 / stride, usize::try_from(self.0 % stride).unwrap_or(usize::MAX))
     }
 }
 
@@ -68,19 +65,14 @@ impl Replay {
                     value: value.map(Arc::from),
                 }),
                 Item::Entry { bytes, hash } => {
-                    let damaged = || {
-                        StoreError::corrupt(format_args!("journal record {number} lacks a part"))
-                    };
+                    let damaged = || StoreError::corrupt(format_args!("journal record {number} lacks a part"));
                     let kept = beside.next().ok_or_else(damaged)?;
                     let recorded = recorded(bytes, *hash, kept)?;
                     let entry = &recorded.sealed.entry;
                     for (key, record) in kept.key_records(entry.sequence, entry.recorded_at) {
                         fold.state.put_key(key, record);
                     }
-                    fold.positions
-                        .entry(entry.account.0)
-                        .or_default()
-                        .push(Position::new(number, index));
+                    fold.positions.entry(entry.account.0).or_default().push(Position::new(number, index));
                     self.entry(fold, &recorded)?;
                 }
             }
@@ -92,11 +84,7 @@ impl Replay {
         self.entries += 1;
         let number = recorded.sealed.entry.account;
         let known = self.touched.remove(&number.0);
-        let known = known.or_else(|| {
-            fold.state
-                .account_by_number(number)
-                .map(|account| (*account).clone())
-        });
+        let known = known.or_else(|| fold.state.account_by_number(number).map(|account| (*account).clone()));
         let mut account = match known {
             None => Account::begin(&recorded.sealed).map_err(StoreError::corrupt)?,
             Some(mut account) => {
@@ -118,10 +106,7 @@ impl Replay {
 
 /// Gives an account the name and metadata that an entry's details hold; they live outside the chain.
 fn describe(account: &mut Account, recorded: &Recorded) -> Result<(), StoreError> {
-    let names = matches!(
-        recorded.sealed.entry.body,
-        Body::Opened(_) | Body::Updated(_)
-    );
+    let names = matches!(recorded.sealed.entry.body, Body::Opened(_) | Body::Updated(_));
     if let (true, Some(salted)) = (names, &recorded.details) {
         let details = details_of(salted)?;
         if let Some(name) = details.name {

@@ -8,10 +8,7 @@ use crate::medium::{Boxed, Medium};
 use crate::record::{Encoded, GENESIS, record_hash, unpack};
 use crate::{failed, poisoned};
 use ledger_store::StoreError;
-use redb::{
-    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable,
-    TableDefinition,
-};
+use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -40,11 +37,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            segment_bytes: 256 * 1024 * 1024,
-            cache_bytes: 16 * 1024 * 1024,
-            quick_repair: false,
-        }
+        Self { segment_bytes: 256 * 1024 * 1024, cache_bytes: 16 * 1024 * 1024, quick_repair: false }
     }
 }
 
@@ -78,17 +71,8 @@ struct Segment {
 
 impl Journal {
     pub(crate) fn open(medium: Arc<dyn Medium>, settings: Settings) -> Result<Self, StoreError> {
-        let end = End {
-            last_record: 0,
-            head: GENESIS,
-            written_bytes: 0,
-        };
-        let journal = Self {
-            medium,
-            settings,
-            segments: RwLock::default(),
-            end: Mutex::new(end),
-        };
+        let end = End { last_record: 0, head: GENESIS, written_bytes: 0 };
+        let journal = Self { medium, settings, segments: RwLock::default(), end: Mutex::new(end) };
         for name in journal.medium.list("journal/")? {
             if let Some(first) = first_record_of(&name) {
                 let segment = journal.open_segment(&name, first)?;
@@ -124,20 +108,14 @@ impl Journal {
         let records = cut(end.head)?;
         let segment = self.segment_of(first)?;
         let mut transaction = segment.database.begin_write().map_err(failed)?;
-        transaction
-            .set_durability(Durability::Immediate)
-            .map_err(failed)?;
+        transaction.set_durability(Durability::Immediate).map_err(failed)?;
         transaction.set_quick_repair(self.settings.quick_repair);
         let mut bytes = 0;
         {
             let mut table = transaction.open_table(RECORDS).map_err(failed)?;
             for (number, record) in (first..).zip(&records) {
-                table
-                    .insert((number, CHAINED), record.chained.as_slice())
-                    .map_err(failed)?;
-                table
-                    .insert((number, BESIDE), record.beside.as_slice())
-                    .map_err(failed)?;
+                table.insert((number, CHAINED), record.chained.as_slice()).map_err(failed)?;
+                table.insert((number, BESIDE), record.beside.as_slice()).map_err(failed)?;
                 bytes += record.chained.len() + record.beside.len();
             }
         }
@@ -194,37 +172,22 @@ impl Journal {
     }
 
     fn open_segment(&self, name: &str, first: u64) -> Result<Segment, StoreError> {
-        let database = self
-            .builder()
-            .create_with_backend(Boxed(self.medium.open(name)?))
-            .map_err(failed)?;
+        let database = self.builder().create_with_backend(Boxed(self.medium.open(name)?)).map_err(failed)?;
         let path = self.medium.path(name);
         let mut is_new = false;
         {
             let transaction = database.begin_read().map_err(failed)?;
             match transaction.open_table(SEGMENT) {
                 Ok(table) => {
-                    let format = table
-                        .get("format")
-                        .map_err(failed)?
-                        .map(|v| v.value().to_vec());
-                    let found = format
-                        .and_then(|f| f.try_into().ok())
-                        .map(u64::from_le_bytes);
+                    let format = table.get("format").map_err(failed)?.map(|v| v.value().to_vec());
+                    let found = format.and_then(|f| f.try_into().ok()).map(u64::from_le_bytes);
                     match found {
                         Some(JOURNAL_FORMAT) => {}
                         Some(found) => {
-                            return Err(StoreError::NewerFormat {
-                                path,
-                                found,
-                                supported: JOURNAL_FORMAT,
-                            });
+                            return Err(StoreError::NewerFormat { path, found, supported: JOURNAL_FORMAT });
                         }
                         None => {
-                            return Err(StoreError::corrupt(format_args!(
-                                "{} states no format",
-                                path.display()
-                            )));
+                            return Err(StoreError::corrupt(format_args!("{} states no format", path.display())));
                         }
                     }
                 }
@@ -236,20 +199,13 @@ impl Journal {
             let transaction = database.begin_write().map_err(failed)?;
             {
                 let mut table = transaction.open_table(SEGMENT).map_err(failed)?;
-                table
-                    .insert("format", JOURNAL_FORMAT.to_le_bytes().as_slice())
-                    .map_err(failed)?;
-                table
-                    .insert("first_record", first.to_le_bytes().as_slice())
-                    .map_err(failed)?;
+                table.insert("format", JOURNAL_FORMAT.to_le_bytes().as_slice()).map_err(failed)?;
+                table.insert("first_record", first.to_le_bytes().as_slice()).map_err(failed)?;
                 transaction.open_table(RECORDS).map_err(failed)?;
             }
             transaction.commit().map_err(failed)?;
         }
-        Ok(Segment {
-            name: name.to_owned(),
-            database,
-        })
+        Ok(Segment { name: name.to_owned(), database })
     }
 
     fn begin_segment(&self, first: u64) -> Result<(), StoreError> {
@@ -274,10 +230,7 @@ impl Journal {
                 continue;
             };
             if last < *first {
-                return Err(StoreError::corrupt(format_args!(
-                    "{} holds records of another segment",
-                    segment.name
-                )));
+                return Err(StoreError::corrupt(format_args!("{} holds records of another segment", segment.name)));
             }
             last_record = last;
             break;
@@ -286,41 +239,25 @@ impl Journal {
         if let Some((first, _)) = self.segments()?.last_key_value()
             && *first > last_record + 1
         {
-            let missing = format_args!(
-                "journal records {} to {} are missing",
-                last_record + 1,
-                first - 1
-            )
-            .to_string();
+            let missing = format_args!("journal records {} to {} are missing", last_record + 1, first - 1).to_string();
             return Err(StoreError::corrupt(missing));
         }
         // Counting from the bytes of an earlier run would need a walk; a segment that outlives a restart may grow to
         // twice its size instead.
-        Ok(End {
-            last_record,
-            head: self.hash_of(last_record)?,
-            written_bytes: 0,
-        })
+        Ok(End { last_record, head: self.hash_of(last_record)?, written_bytes: 0 })
     }
 
     fn segment_of(&self, record: u64) -> Result<Arc<Segment>, StoreError> {
         let segments = self.segments()?;
-        let found = segments
-            .range(..=record)
-            .next_back()
-            .map(|(_, segment)| segment.clone());
-        found.ok_or_else(|| {
-            StoreError::corrupt(format_args!("journal record {record} is in no segment"))
-        })
+        let found = segments.range(..=record).next_back().map(|(_, segment)| segment.clone());
+        found.ok_or_else(|| StoreError::corrupt(format_args!("journal record {record} is in no segment")))
     }
 
     fn segments(&self) -> Result<RwLockReadGuard<'_, BTreeMap<u64, Arc<Segment>>>, StoreError> {
         self.segments.read().map_err(poisoned)
     }
 
-    fn segments_mut(
-        &self,
-    ) -> Result<RwLockWriteGuard<'_, BTreeMap<u64, Arc<Segment>>>, StoreError> {
+    fn segments_mut(&self) -> Result<RwLockWriteGuard<'_, BTreeMap<u64, Arc<Segment>>>, StoreError> {
         self.segments.write().map_err(poisoned)
     }
 
@@ -330,16 +267,10 @@ impl Journal {
 }
 
 fn first_record_of(name: &str) -> Option<u64> {
-    name.strip_prefix("journal/")?
-        .strip_suffix(".redb")?
-        .parse()
-        .ok()
+    name.strip_prefix("journal/")?.strip_suffix(".redb")?.parse().ok()
 }
 
-fn read_record(
-    transaction: &ReadTransaction,
-    number: u64,
-) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+fn read_record(transaction: &ReadTransaction, number: u64) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
     let table = transaction.open_table(RECORDS).map_err(failed)?;
     let part = |part: u8| -> Result<Vec<u8>, StoreError> {
         let stored = table.get((number, part)).map_err(failed)?;

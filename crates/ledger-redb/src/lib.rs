@@ -5,10 +5,7 @@
 //! The snapshot is written when the store is closed; it may be deleted at any time, and is then made again from the
 //! whole journal. Only this crate knows redb.
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 mod fold;
 mod journal;
@@ -27,9 +24,7 @@ use ledger_store::StoreError;
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(reason) => StoreError::Corrupt { reason },
-        other => StoreError::Unavailable {
-            reason: other.to_string(),
-        },
+        other => StoreError::Unavailable { reason: other.to_string() },
     }
 }
 

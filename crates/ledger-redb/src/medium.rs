@@ -41,30 +41,20 @@ impl Directory {
                 root.display()
             ))
         };
-        fs::create_dir_all(root.join("journal"))
-            .map_err(|e| failed("create the data directory", &e))?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(root.join("LOCK"));
+        fs::create_dir_all(root.join("journal")).map_err(|e| failed("create the data directory", &e))?;
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join("LOCK"));
         let lock = lock.map_err(|e| failed("write to the data directory", &e))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse {
-                    path: root.to_owned(),
-                });
+                return Err(StoreError::InUse { path: root.to_owned() });
             }
             Err(TryLockError::Error(error)) => {
                 return Err(failed("lock the data directory", &error));
             }
         }
         sync_directory(root).map_err(|e| failed("sync the data directory", &e))?;
-        Ok(Self {
-            root: root.to_owned(),
-            _lock: lock,
-        })
+        Ok(Self { root: root.to_owned(), _lock: lock })
     }
 }
 
@@ -73,17 +63,9 @@ impl Medium for Directory {
         let (folder, start) = prefix.rsplit_once('/').unwrap_or(("", prefix));
         let mut names = BTreeSet::new();
         for file in fs::read_dir(self.root.join(folder)).map_err(StoreError::unavailable)? {
-            let name = file
-                .map_err(StoreError::unavailable)?
-                .file_name()
-                .to_string_lossy()
-                .into_owned();
+            let name = file.map_err(StoreError::unavailable)?.file_name().to_string_lossy().into_owned();
             if name.starts_with(start) {
-                names.insert(if folder.is_empty() {
-                    name
-                } else {
-                    format!("{folder}/{name}")
-                });
+                names.insert(if folder.is_empty() { name } else { format!("{folder}/{name}") });
             }
         }
         Ok(names.into_iter().collect())
@@ -91,24 +73,16 @@ impl Medium for Directory {
 
     fn open(&self, name: &str) -> Result<Box<dyn StorageBackend>, StoreError> {
         let path = self.root.join(name);
-        let failed = |error: io::Error| {
-            StoreError::unavailable(format_args!("cannot open {}: {error}", path.display()))
-        };
+        let failed =
+            |error: io::Error| StoreError::unavailable(format_args!("cannot open {}: {error}", path.display()));
         let is_new = !path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(failed)?;
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         if is_new {
             // redb syncs the file's content, not the directory that names it.
             sync_directory(path.parent().unwrap_or(&self.root)).map_err(failed)?;
         }
-        Ok(Box::new(FileBackend::new(file).map_err(|e| {
-            StoreError::unavailable(redb::Error::from(e))
-        })?))
+        Ok(Box::new(FileBackend::new(file).map_err(|e| StoreError::unavailable(redb::Error::from(e)))?))
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {

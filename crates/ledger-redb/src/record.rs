@@ -6,9 +6,7 @@
 //! the format, a byte for the compression, and the postcard encoding of the structures below.
 
 use ledger_core::{Amount, Salted, Sealed, Timestamp, encoding};
-use ledger_store::{
-    Instance, KeyFingerprint, KeyRecord, Notes, Recorded, StoreError, SystemRecord,
-};
+use ledger_store::{Instance, KeyFingerprint, KeyRecord, Notes, Recorded, StoreError, SystemRecord};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -36,15 +34,8 @@ pub(crate) struct Chained<'a> {
 /// A thing in the chained part.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Item<'a> {
-    Entry {
-        bytes: &'a [u8],
-        hash: [u8; 32],
-    },
-    System {
-        topic: &'a str,
-        key: &'a str,
-        value: Option<&'a str>,
-    },
+    Entry { bytes: &'a [u8], hash: [u8; 32] },
+    System { topic: &'a str, key: &'a str, value: Option<&'a str> },
 }
 
 /// The part beside the chain: one member for each entry of the chained part, in order.
@@ -84,14 +75,9 @@ pub(crate) struct Encoded {
 impl<'a> BesideEntry<'a> {
     pub(crate) fn new(recorded: &'a Recorded, keys: &[(KeyFingerprint, KeyRecord)]) -> Self {
         let entry = &recorded.sealed.entry;
-        let own = keys
-            .iter()
-            .filter(|(_, record)| record.sequence == entry.sequence);
+        let own = keys.iter().filter(|(_, record)| record.sequence == entry.sequence);
         Self {
-            details: recorded
-                .details
-                .as_ref()
-                .map(|salted| (salted.salt, salted.text.as_str())),
+            details: recorded.details.as_ref().map(|salted| (salted.salt, salted.text.as_str())),
             noticed_after_ms: recorded.notes.noticed_at.millis_since(entry.recorded_at),
             spendable_micros: recorded.notes.spendable.micros(),
             instance: match recorded.notes.instance {
@@ -122,20 +108,9 @@ impl<'a> BesideEntry<'a> {
     }
 
     /// The entry's idempotency keys.
-    pub(crate) fn key_records(
-        &self,
-        sequence: u64,
-        recorded_at: Timestamp,
-    ) -> Vec<(KeyFingerprint, KeyRecord)> {
+    pub(crate) fn key_records(&self, sequence: u64, recorded_at: Timestamp) -> Vec<(KeyFingerprint, KeyRecord)> {
         let record = |(key, content): &([u8; 16], [u8; 16])| {
-            (
-                KeyFingerprint(*key),
-                KeyRecord {
-                    content: *content,
-                    sequence,
-                    recorded_at,
-                },
-            )
+            (KeyFingerprint(*key), KeyRecord { content: *content, sequence, recorded_at })
         };
         self.keys.iter().map(record).collect()
     }
@@ -153,42 +128,21 @@ pub(crate) struct Cutter<'a> {
 
 impl<'a> Cutter<'a> {
     pub(crate) fn new(previous: [u8; 32]) -> Self {
-        Self {
-            previous,
-            items: Vec::new(),
-            beside: Vec::new(),
-            chained_bytes: 0,
-            beside_bytes: 0,
-            done: Vec::new(),
-        }
+        Self { previous, items: Vec::new(), beside: Vec::new(), chained_bytes: 0, beside_bytes: 0, done: Vec::new() }
     }
 
     /// Adds an entry; returns which record of the batch it is in, and its index there.
-    pub(crate) fn entry(
-        &mut self,
-        sealed: &'a Sealed,
-        beside: BesideEntry<'a>,
-    ) -> Result<(usize, usize), StoreError> {
+    pub(crate) fn entry(&mut self, sealed: &'a Sealed, beside: BesideEntry<'a>) -> Result<(usize, usize), StoreError> {
         self.make_room(sealed.bytes.len() + 40, beside.size())?;
         self.beside.push(beside);
-        self.items.push(Item::Entry {
-            bytes: &sealed.bytes,
-            hash: sealed.hash,
-        });
+        self.items.push(Item::Entry { bytes: &sealed.bytes, hash: sealed.hash });
         Ok((self.done.len(), self.items.len() - 1))
     }
 
     pub(crate) fn system(&mut self, record: &'a SystemRecord) -> Result<(), StoreError> {
         let value = record.value.as_deref();
-        self.make_room(
-            record.topic.len() + record.key.len() + value.map_or(0, str::len) + 16,
-            0,
-        )?;
-        self.items.push(Item::System {
-            topic: &record.topic,
-            key: &record.key,
-            value,
-        });
+        self.make_room(record.topic.len() + record.key.len() + value.map_or(0, str::len) + 16, 0)?;
+        self.items.push(Item::System { topic: &record.topic, key: &record.key, value });
         Ok(())
     }
 
@@ -213,21 +167,12 @@ impl<'a> Cutter<'a> {
         if self.items.is_empty() {
             return Ok(());
         }
-        let chained = Chained {
-            previous: self.previous,
-            items: std::mem::take(&mut self.items),
-        };
-        let beside = Beside {
-            entries: std::mem::take(&mut self.beside),
-        };
+        let chained = Chained { previous: self.previous, items: std::mem::take(&mut self.items) };
+        let beside = Beside { entries: std::mem::take(&mut self.beside) };
         let content = postcard::to_stdvec(&chained).map_err(StoreError::corrupt)?;
         let hash = record_hash(&content);
         let beside = postcard::to_stdvec(&beside).map_err(StoreError::corrupt)?;
-        self.done.push(Encoded {
-            chained: pack(&content),
-            beside: pack(&beside),
-            hash,
-        });
+        self.done.push(Encoded { chained: pack(&content), beside: pack(&beside), hash });
         self.previous = hash;
         (self.chained_bytes, self.beside_bytes) = (0, 0);
         Ok(())
@@ -242,10 +187,7 @@ pub(crate) fn record_hash(content: &[u8]) -> [u8; 32] {
 /// Adds the two leading bytes, compressing where that helps.
 fn pack(content: &[u8]) -> Vec<u8> {
     let mut packed = vec![FORMAT, LZ4];
-    packed.resize(
-        6 + lz4_flex::block::get_maximum_output_size(content.len()),
-        0,
-    );
+    packed.resize(6 + lz4_flex::block::get_maximum_output_size(content.len()), 0);
     let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
     packed[2..6].copy_from_slice(&length.to_le_bytes());
     match lz4_flex::block::compress_into(content, &mut packed[6..]) {
@@ -268,16 +210,11 @@ pub(crate) fn unpack(stored: &[u8]) -> Result<Vec<u8>, StoreError> {
         [FORMAT, LZ4, a, b, c, d, compressed @ ..] => {
             let length = u32::from_le_bytes([*a, *b, *c, *d]);
             if length > CONTENT_BYTES_MAX {
-                return Err(StoreError::corrupt(
-                    "a journal record claims an impossible size",
-                ));
+                return Err(StoreError::corrupt("a journal record claims an impossible size"));
             }
-            lz4_flex::block::decompress(compressed, usize::try_from(length).unwrap_or(0))
-                .map_err(StoreError::corrupt)
+            lz4_flex::block::decompress(compressed, usize::try_from(length).unwrap_or(0)).map_err(StoreError::corrupt)
         }
-        [format, ..] => Err(StoreError::corrupt(format_args!(
-            "a journal record has the unknown format {format}"
-        ))),
+        [format, ..] => Err(StoreError::corrupt(format_args!("a journal record has the unknown format {format}"))),
         [] => Err(StoreError::corrupt("a journal record is empty")),
     }
 }
@@ -288,24 +225,9 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(content: &'a [u8]) -> Result<T, Stor
 }
 
 /// Puts an entry back together from the two parts of its record.
-pub(crate) fn recorded(
-    bytes: &[u8],
-    hash: [u8; 32],
-    beside: &BesideEntry<'_>,
-) -> Result<Recorded, StoreError> {
+pub(crate) fn recorded(bytes: &[u8], hash: [u8; 32], beside: &BesideEntry<'_>) -> Result<Recorded, StoreError> {
     let entry = encoding::decode(bytes).map_err(StoreError::corrupt)?;
     let notes = beside.notes(entry.recorded_at)?;
-    let details = beside.details.map(|(salt, text)| Salted {
-        salt,
-        text: text.to_owned(),
-    });
-    Ok(Recorded {
-        sealed: Sealed {
-            entry,
-            bytes: bytes.to_vec(),
-            hash,
-        },
-        details,
-        notes,
-    })
+    let details = beside.details.map(|(salt, text)| Salted { salt, text: text.to_owned() });
+    Ok(Recorded { sealed: Sealed { entry, bytes: bytes.to_vec(), hash }, details, notes })
 }

@@ -9,9 +9,7 @@ use crate::journal::Journal;
 use crate::medium::{Boxed, Medium};
 use ledger_core::account::{Cycle, Totals};
 use ledger_core::calendar::{Terms, parse_zone};
-use ledger_core::{
-    Account, AccountNumber, Amount, Grant, Period, Source, Status, Timestamp, recount,
-};
+use ledger_core::{Account, AccountNumber, Amount, Grant, Period, Source, Status, Timestamp, recount};
 use ledger_store::{KeyFingerprint, KeyRecord, StoreError, SystemRecord};
 use redb::{Builder, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -28,10 +26,7 @@ const KEYS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("keys");
 const SYSTEM: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("system");
 
 /// Reads the snapshot; the number of the record that it stands at, and the fold. `None` where there is none that fits.
-pub(crate) fn read(
-    medium: &dyn Medium,
-    journal: &Journal,
-) -> Result<Option<(u64, Fold)>, StoreError> {
+pub(crate) fn read(medium: &dyn Medium, journal: &Journal) -> Result<Option<(u64, Fold)>, StoreError> {
     if medium.list(FILE)?.is_empty() {
         return Ok(None);
     }
@@ -43,101 +38,51 @@ pub(crate) fn read(
     })
 }
 
-fn read_matching(
-    medium: &dyn Medium,
-    journal: &Journal,
-) -> Result<Option<(u64, Fold)>, StoreError> {
-    let database = Builder::new()
-        .create_with_backend(Boxed(medium.open(FILE)?))
-        .map_err(failed)?;
+fn read_matching(medium: &dyn Medium, journal: &Journal) -> Result<Option<(u64, Fold)>, StoreError> {
+    let database = Builder::new().create_with_backend(Boxed(medium.open(FILE)?)).map_err(failed)?;
     let transaction = database.begin_read().map_err(failed)?;
     let Ok(meta) = transaction.open_table(META) else {
         return Ok(None);
     };
-    let mark: Option<Mark> = meta
-        .get("mark")
-        .map_err(failed)?
-        .map(|v| row(v.value()))
-        .transpose()?;
+    let mark: Option<Mark> = meta.get("mark").map_err(failed)?.map(|v| row(v.value())).transpose()?;
     let Some(mark) = mark.filter(|mark| mark.format == FORMAT) else {
         return Ok(None);
     };
     if mark.record > journal.end()?.last_record || journal.hash_of(mark.record)? != mark.hash {
-        tracing::warn!(
-            record = mark.record,
-            "the state snapshot is not of this journal; folding it again"
-        );
+        tracing::warn!(record = mark.record, "the state snapshot is not of this journal; folding it again");
         return Ok(None);
     }
     let mut fold = Fold::default();
-    for stored in transaction
-        .open_table(ACCOUNTS)
-        .map_err(failed)?
-        .iter()
-        .map_err(failed)?
-    {
+    for stored in transaction.open_table(ACCOUNTS).map_err(failed)?.iter().map_err(failed)? {
         let row: AccountRow = row(stored.map_err(failed)?.1.value())?;
         let account = Account::try_from(row)?;
         recount(&account).map_err(StoreError::corrupt)?;
         fold.state.put_account(Arc::new(account));
     }
-    for stored in transaction
-        .open_table(POSITIONS)
-        .map_err(failed)?
-        .iter()
-        .map_err(failed)?
-    {
+    for stored in transaction.open_table(POSITIONS).map_err(failed)?.iter().map_err(failed)? {
         let (number, positions) = stored.map_err(failed)?;
         let positions: Vec<u64> = row(positions.value())?;
-        fold.positions.insert(
-            number.value(),
-            positions.into_iter().map(Position).collect(),
-        );
+        fold.positions.insert(number.value(), positions.into_iter().map(Position).collect());
     }
-    for stored in transaction
-        .open_table(KEYS)
-        .map_err(failed)?
-        .iter()
-        .map_err(failed)?
-    {
+    for stored in transaction.open_table(KEYS).map_err(failed)?.iter().map_err(failed)? {
         let (key, record) = stored.map_err(failed)?;
         let (content, sequence, millis): ([u8; 16], u64, i64) = row(record.value())?;
         let recorded_at = Timestamp::from_millis(millis);
-        fold.state.put_key(
-            KeyFingerprint(key.value()),
-            KeyRecord {
-                content,
-                sequence,
-                recorded_at,
-            },
-        );
+        fold.state.put_key(KeyFingerprint(key.value()), KeyRecord { content, sequence, recorded_at });
     }
-    for stored in transaction
-        .open_table(SYSTEM)
-        .map_err(failed)?
-        .iter()
-        .map_err(failed)?
-    {
+    for stored in transaction.open_table(SYSTEM).map_err(failed)?.iter().map_err(failed)? {
         let value = stored.map_err(failed)?.1;
         let (topic, key, value): (&str, &str, &str) = row(value.value())?;
-        fold.state.put_system(&SystemRecord {
-            topic: topic.into(),
-            key: key.into(),
-            value: Some(value.into()),
-        });
+        fold.state.put_system(&SystemRecord { topic: topic.into(), key: key.into(), value: Some(value.into()) });
     }
     Ok(Some((mark.record, fold)))
 }
 
 /// Writes the snapshot in one transaction: a crash leaves the one before it.
 pub(crate) fn write(medium: &dyn Medium, journal: &Journal, fold: &Fold) -> Result<(), StoreError> {
-    let database = Builder::new()
-        .create_with_backend(Boxed(medium.open(FILE)?))
-        .map_err(failed)?;
+    let database = Builder::new().create_with_backend(Boxed(medium.open(FILE)?)).map_err(failed)?;
     let mut transaction = database.begin_write().map_err(failed)?;
-    transaction
-        .set_durability(Durability::Immediate)
-        .map_err(failed)?;
+    transaction.set_durability(Durability::Immediate).map_err(failed)?;
     transaction.set_quick_repair(true);
     for table in [ACCOUNTS, POSITIONS, SYSTEM] {
         transaction.delete_table(table).map_err(failed)?;
@@ -147,18 +92,11 @@ pub(crate) fn write(medium: &dyn Medium, journal: &Journal, fold: &Fold) -> Resu
         let mut accounts = transaction.open_table(ACCOUNTS).map_err(failed)?;
         for account in fold.state.all_accounts() {
             let row = bytes(&AccountRow::from(&**account))?;
-            accounts
-                .insert(account.number.0, row.as_slice())
-                .map_err(failed)?;
+            accounts.insert(account.number.0, row.as_slice()).map_err(failed)?;
         }
         let mut positions = transaction.open_table(POSITIONS).map_err(failed)?;
         for (number, of_account) in &fold.positions {
-            let row = bytes(
-                &of_account
-                    .iter()
-                    .map(|position| position.0)
-                    .collect::<Vec<u64>>(),
-            )?;
+            let row = bytes(&of_account.iter().map(|position| position.0).collect::<Vec<u64>>())?;
             positions.insert(number, row.as_slice()).map_err(failed)?;
         }
         let mut keys = transaction.open_table(KEYS).map_err(failed)?;
@@ -168,22 +106,13 @@ pub(crate) fn write(medium: &dyn Medium, journal: &Journal, fold: &Fold) -> Resu
         }
         let mut system = transaction.open_table(SYSTEM).map_err(failed)?;
         for (index, record) in (0_u64..).zip(fold.state.all_system()) {
-            let row = bytes(&(
-                &*record.topic,
-                &*record.key,
-                record.value.as_deref().unwrap_or(""),
-            ))?;
+            let row = bytes(&(&*record.topic, &*record.key, record.value.as_deref().unwrap_or("")))?;
             system.insert(index, row.as_slice()).map_err(failed)?;
         }
         let end = journal.end()?;
-        let mark = Mark {
-            format: FORMAT,
-            record: end.last_record,
-            hash: end.head,
-        };
+        let mark = Mark { format: FORMAT, record: end.last_record, hash: end.head };
         let mut meta = transaction.open_table(META).map_err(failed)?;
-        meta.insert("mark", bytes(&mark)?.as_slice())
-            .map_err(failed)?;
+        meta.insert("mark", bytes(&mark)?.as_slice()).map_err(failed)?;
     }
     transaction.commit().map_err(failed)
 }
@@ -292,11 +221,7 @@ impl From<&Account> for AccountRow {
             .map(Amount::micros),
             grants: account.grants.iter().map(GrantRow::from).collect(),
             grants_made: (*account.grants_made).clone(),
-            days: account
-                .days
-                .iter()
-                .map(|(day, sum)| (*day, sum.micros()))
-                .collect(),
+            days: account.days.iter().map(|(day, sum)| (*day, sum.micros())).collect(),
         }
     }
 }
@@ -319,14 +244,8 @@ impl TryFrom<AccountRow> for Account {
             transferred_out,
             purchased,
         ] = amounts(row.totals)?;
-        let [
-            package_granted,
-            rolled_in,
-            consumed,
-            refunded_earlier,
-            purchased_at_start,
-            cycle_purchased,
-        ] = amounts(row.cycle_sums)?;
+        let [package_granted, rolled_in, consumed, refunded_earlier, purchased_at_start, cycle_purchased] =
+            amounts(row.cycle_sums)?;
         let [start, end] = row.cycle_times.map(Timestamp::from_millis);
         Ok(Self {
             number: AccountNumber(row.number),
@@ -366,17 +285,9 @@ impl TryFrom<AccountRow> for Account {
                 purchased_at_start,
                 purchased: cycle_purchased,
             },
-            grants: row
-                .grants
-                .into_iter()
-                .map(Grant::try_from)
-                .collect::<Result<_, _>>()?,
+            grants: row.grants.into_iter().map(Grant::try_from).collect::<Result<_, _>>()?,
             grants_made: Arc::new(row.grants_made),
-            days: row
-                .days
-                .into_iter()
-                .map(|(day, sum)| Ok((day, amount(sum)?)))
-                .collect::<Result<_, StoreError>>()?,
+            days: row.days.into_iter().map(|(day, sum)| Ok((day, amount(sum)?))).collect::<Result<_, StoreError>>()?,
         })
     }
 }
@@ -387,12 +298,7 @@ impl From<&Terms> for TermsRow {
             Period::Months(n) => (Some(n), None),
             Period::Days(n) => (None, Some(n)),
         };
-        Self {
-            zone: terms.zone.name().into(),
-            anchor: terms.anchor.millis(),
-            months,
-            days,
-        }
+        Self { zone: terms.zone.name().into(), anchor: terms.anchor.millis(), months, days }
     }
 }
 
@@ -406,11 +312,7 @@ impl TryFrom<TermsRow> for Terms {
             _ => return Err(damaged()),
         };
         let zone = parse_zone(&row.zone).ok_or_else(damaged)?;
-        Ok(Self {
-            zone,
-            anchor: Timestamp::from_millis(row.anchor),
-            period,
-        })
+        Ok(Self { zone, anchor: Timestamp::from_millis(row.anchor), period })
     }
 }
 

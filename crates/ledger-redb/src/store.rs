@@ -7,8 +7,7 @@ use crate::record::{Beside, BesideEntry, Chained, Cutter, Item, parse, recorded}
 use crate::{poisoned, snapshot};
 use ledger_core::{Account, AccountNumber, Timestamp};
 use ledger_store::{
-    AccountCommit, AccountQuery, Batch, Committed, LedgerStore, Loaded, Recorded, StoreError,
-    SystemRecord, Wanted,
+    AccountCommit, AccountQuery, Batch, Committed, LedgerStore, Loaded, Recorded, StoreError, SystemRecord, Wanted,
 };
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -55,11 +54,7 @@ impl RedbStore {
     }
 
     fn journal(&self) -> Result<Arc<Journal>, StoreError> {
-        self.journal
-            .read()
-            .map_err(poisoned)?
-            .clone()
-            .ok_or_else(halted)
+        self.journal.read().map_err(poisoned)?.clone().ok_or_else(halted)
     }
 
     fn writer(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
@@ -71,18 +66,11 @@ impl RedbStore {
 fn replay(journal: &Journal, fold: &mut Fold, record: u64) -> Result<(), StoreError> {
     let mut replay = Replay::default();
     let previous = journal.hash_of(record)?;
-    journal.walk(record + 1, previous, |number, chained, beside| {
-        replay.record(fold, number, chained, beside)
-    })?;
+    journal.walk(record + 1, previous, |number, chained, beside| replay.record(fold, number, chained, beside))?;
     let entries = replay.entries;
     replay.finish(fold);
     if entries > 0 {
-        tracing::info!(
-            entries,
-            from_record = record + 1,
-            to_record = journal.end()?.last_record,
-            "journal replayed"
-        );
+        tracing::info!(entries, from_record = record + 1, to_record = journal.end()?.last_record, "journal replayed");
     }
     Ok(())
 }
@@ -119,10 +107,7 @@ impl LedgerStore for RedbStore {
         for commit in &commits {
             let positions = fold.positions.entry(commit.account.number.0).or_default();
             for (record, index) in places.by_ref().take(commit.entries.len()) {
-                positions.push(Position::new(
-                    first_record + u64::try_from(record).unwrap_or(0),
-                    index,
-                ));
+                positions.push(Position::new(first_record + u64::try_from(record).unwrap_or(0), index));
             }
             fold.state.publish(commit);
         }
@@ -150,11 +135,7 @@ impl LedgerStore for RedbStore {
         Ok(self.fold_mut()?.state.allocate(count))
     }
 
-    fn entry(
-        &self,
-        account: AccountNumber,
-        sequence: u64,
-    ) -> Result<Option<Arc<Recorded>>, StoreError> {
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
         let Some(position) = self.fold()?.position(account, sequence) else {
             return Ok(None);
         };
@@ -162,20 +143,9 @@ impl LedgerStore for RedbStore {
         let (chained, beside) = self.journal()?.read(record)?;
         let chained: Chained<'_> = parse(&chained)?;
         let beside: Beside<'_> = parse(&beside)?;
-        let damaged = || {
-            StoreError::corrupt(format_args!(
-                "journal record {record} holds no entry at {index}"
-            ))
-        };
-        let entries_before = chained
-            .items
-            .iter()
-            .take(index)
-            .filter(|item| matches!(item, Item::Entry { .. }));
-        let kept = beside
-            .entries
-            .get(entries_before.count())
-            .ok_or_else(damaged)?;
+        let damaged = || StoreError::corrupt(format_args!("journal record {record} holds no entry at {index}"));
+        let entries_before = chained.items.iter().take(index).filter(|item| matches!(item, Item::Entry { .. }));
+        let kept = beside.entries.get(entries_before.count()).ok_or_else(damaged)?;
         let Some(Item::Entry { bytes, hash }) = chained.items.get(index) else {
             return Err(damaged());
         };
@@ -226,9 +196,7 @@ impl RedbStore {
             let mut cutter = Cutter::new(head);
             for commit in commits {
                 for recorded in &commit.entries {
-                    places.push(
-                        cutter.entry(&recorded.sealed, BesideEntry::new(recorded, &commit.keys))?,
-                    );
+                    places.push(cutter.entry(&recorded.sealed, BesideEntry::new(recorded, &commit.keys))?);
                 }
             }
             for record in system {

@@ -7,8 +7,8 @@ use crate::ports::{PricingError, Quote};
 use crate::rate_card::{Binding, Releases};
 use crate::writer::{Request, Task, Written};
 use ledger_core::{
-    Account, Amount, Body, ChargeRequest, Command, Details, Id, IdKind, OnExcess, Quantity, Rating,
-    Refusal, Salted, Status, Timestamp, UsageEvent, advance, execute,
+    Account, Amount, Body, ChargeRequest, Command, Details, Id, IdKind, OnExcess, Quantity, Rating, Refusal, Salted,
+    Status, Timestamp, UsageEvent, advance, execute,
 };
 use ledger_store::{Instance, KeyFingerprint, KeyKind, Recorded, Wanted};
 use std::sync::Arc;
@@ -60,17 +60,8 @@ pub struct Quoted {
 
 impl ChargeInput {
     fn keys(&self) -> Vec<KeyFingerprint> {
-        let header = self
-            .key
-            .iter()
-            .map(|key| key_fingerprint(&self.account, KeyKind::Header, key));
-        header
-            .chain(
-                self.id
-                    .iter()
-                    .map(|id| key_fingerprint(&self.account, KeyKind::Event, id)),
-            )
-            .collect()
+        let header = self.key.iter().map(|key| key_fingerprint(&self.account, KeyKind::Header, key));
+        header.chain(self.id.iter().map(|id| key_fingerprint(&self.account, KeyKind::Event, id))).collect()
     }
 
     /// A single charge and the same charge in a batch are one content.
@@ -85,9 +76,7 @@ impl ChargeInput {
             content.text(&quantity.unit);
             content.number(i128::from(quantity.amount));
         });
-        content.option(self.occurred_at, |content, t| {
-            content.number(i128::from(t.millis()))
-        });
+        content.option(self.occurred_at, |content, t| content.number(i128::from(t.millis())));
         content.list(&self.attributes, |content, (key, value)| {
             content.text(key);
             content.text(value);
@@ -137,31 +126,22 @@ impl Ledger {
         let releases = self.releases();
         let event = input.event(&account, now);
         let binding = binding(&releases, &event)?;
-        let quote = binding
-            .plugin
-            .price(&event)
-            .map_err(|error| pricing_error(error, binding))?;
+        let quote = binding.plugin.price(&event).map_err(|error| pricing_error(error, binding))?;
         let request = self.request(&input, keys, content, event, quote, binding)?;
         let answer = self.submit_one(request).await?;
         self.charged(answer)
     }
 
     /// Charges many events, each for itself, in order; one refusal stops no other. Durable together.
-    pub async fn charge_batch(
-        self: &Arc<Self>,
-        inputs: Vec<ChargeInput>,
-    ) -> Vec<Result<Charged, ServiceError>> {
+    pub async fn charge_batch(self: &Arc<Self>, inputs: Vec<ChargeInput>) -> Vec<Result<Charged, ServiceError>> {
         // Pricing thousands of events takes milliseconds: off the threads that serve other requests.
         let ledger = self.clone();
         let prepared = tokio::task::spawn_blocking(move || ledger.prepare_batch(&inputs)).await;
         let Ok(prepared) = prepared else {
-            return vec![Err(ServiceError::Internal {
-                detail: "pricing a batch panicked".to_owned(),
-            })];
+            return vec![Err(ServiceError::Internal { detail: "pricing a batch panicked".to_owned() })];
         };
         let mut requests = Vec::with_capacity(prepared.len());
-        let mut results: Vec<Option<Result<Charged, ServiceError>>> =
-            Vec::with_capacity(prepared.len());
+        let mut results: Vec<Option<Result<Charged, ServiceError>>> = Vec::with_capacity(prepared.len());
         for prepared in prepared {
             match prepared {
                 Prepared::Submit(request) => {
@@ -177,16 +157,10 @@ impl Ledger {
             self.submit(requests).await.map(Vec::into_iter)
         };
         let mut answer = || match &mut answers {
-            Ok(answers) => answers
-                .next()
-                .unwrap_or(Err(ServiceError::Overloaded))
-                .and_then(|w| self.charged(w)),
+            Ok(answers) => answers.next().unwrap_or(Err(ServiceError::Overloaded)).and_then(|w| self.charged(w)),
             Err(error) => Err(error.clone()),
         };
-        results
-            .into_iter()
-            .map(|result| result.unwrap_or_else(&mut answer))
-            .collect()
+        results.into_iter().map(|result| result.unwrap_or_else(&mut answer)).collect()
     }
 
     /// Prices an event and says what a charge would meet now. Changes nothing.
@@ -194,68 +168,39 @@ impl Ledger {
         let now = self.now();
         let account = self.account(&input.account)?;
         if let Err(refusal) = self.check_time(input.occurred_at, now) {
-            return Ok(Quoted {
-                price: None,
-                refusal: Some(refusal),
-            });
+            return Ok(Quoted { price: None, refusal: Some(refusal) });
         }
         let releases = self.releases();
         let event = input.event(&account, now);
-        let priced = binding(&releases, &event).and_then(|b| {
-            b.plugin
-                .price(&event)
-                .map(|quote| (quote, b))
-                .map_err(|error| pricing_error(error, b))
-        });
+        let priced = binding(&releases, &event)
+            .and_then(|b| b.plugin.price(&event).map(|quote| (quote, b)).map_err(|error| pricing_error(error, b)));
         let (quote, binding) = match priced {
             Ok(priced) => priced,
             Err(error @ ServiceError::Unpriced { .. }) => {
-                return Ok(Quoted {
-                    price: None,
-                    refusal: Some(error),
-                });
+                return Ok(Quoted { price: None, refusal: Some(error) });
             }
             Err(error) => return Err(error),
         };
         let request = self.request(input, Vec::new(), [0; 16], event, quote.clone(), binding)?;
         let Task::Execute(command @ Command::Charge(charge)) = &request.task else {
-            return Err(ServiceError::Internal {
-                detail: "a quote made no charge".to_owned(),
-            });
+            return Err(ServiceError::Internal { detail: "a quote made no charge".to_owned() });
         };
         let mut copy = (*account).clone();
-        let refusal = execute(&mut copy, self.plans(), command, None, now)?
-            .result
-            .err()
-            .map(ServiceError::from);
+        let refusal = execute(&mut copy, self.plans(), command, None, now)?.result.err().map(ServiceError::from);
         let price = Some((quote, charge.rating.clone(), charge.price));
         Ok(Quoted { price, refusal })
     }
 
     /// A charge by its id.
     pub fn charge_by_id(&self, text: &str) -> Result<Charged, ServiceError> {
-        let not_found = || ServiceError::ChargeNotFound {
-            charge: text.to_owned(),
-        };
-        let id = Id::parse(text)
-            .filter(|id| id.kind == IdKind::Charge)
-            .ok_or_else(not_found)?;
-        let account = self
-            .store()
-            .account_by_number(id.account)?
-            .ok_or_else(not_found)?;
-        let recorded = self
-            .store()
-            .entry(id.account, id.sequence)?
-            .ok_or_else(not_found)?;
+        let not_found = || ServiceError::ChargeNotFound { charge: text.to_owned() };
+        let id = Id::parse(text).filter(|id| id.kind == IdKind::Charge).ok_or_else(not_found)?;
+        let account = self.store().account_by_number(id.account)?.ok_or_else(not_found)?;
+        let recorded = self.store().entry(id.account, id.sequence)?.ok_or_else(not_found)?;
         if !matches!(recorded.sealed.entry.body, Body::Charge(_)) {
             return Err(not_found());
         }
-        Ok(Charged {
-            account: account.id.clone(),
-            recorded,
-            replay: false,
-        })
+        Ok(Charged { account: account.id.clone(), recorded, replay: false })
     }
 
     /// Looks a charge's keys up. A replay answers here, whatever prices say now.
@@ -266,45 +211,21 @@ impl Ledger {
         content: [u8; 16],
         now: Timestamp,
     ) -> Result<Found, ServiceError> {
-        let wanted = Wanted {
-            account: input.account.clone(),
-            keys: keys.to_vec(),
-        };
-        let loaded = self
-            .store()
-            .load(std::slice::from_ref(&wanted))?
-            .pop()
-            .unwrap_or_default();
-        let account = loaded.account.ok_or_else(|| Refusal::AccountNotFound {
-            account: input.account.clone(),
-        })?;
+        let wanted = Wanted { account: input.account.clone(), keys: keys.to_vec() };
+        let loaded = self.store().load(std::slice::from_ref(&wanted))?.pop().unwrap_or_default();
+        let account = loaded.account.ok_or_else(|| Refusal::AccountNotFound { account: input.account.clone() })?;
         let oldest = now.plus_millis(-self.settings().keep_ms);
-        match loaded
-            .keys
-            .iter()
-            .flatten()
-            .find(|record| record.recorded_at >= oldest)
-        {
-            Some(record) if record.content == content => self
-                .charged(Written::Replay {
-                    account,
-                    sequence: record.sequence,
-                })
-                .map(Found::Replayed),
-            Some(record) => Err(Refusal::IdempotencyMismatch {
-                first_seen_at: record.recorded_at,
+        match loaded.keys.iter().flatten().find(|record| record.recorded_at >= oldest) {
+            Some(record) if record.content == content => {
+                self.charged(Written::Replay { account, sequence: record.sequence }).map(Found::Replayed)
             }
-            .into()),
+            Some(record) => Err(Refusal::IdempotencyMismatch { first_seen_at: record.recorded_at }.into()),
             None if account.status == Status::Suspended => Err(Refusal::AccountSuspended.into()),
             None => Ok(Found::New(account)),
         }
     }
 
-    fn check_time(
-        &self,
-        occurred_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<(), ServiceError> {
+    fn check_time(&self, occurred_at: Option<Timestamp>, now: Timestamp) -> Result<(), ServiceError> {
         let oldest = now.plus_millis(-self.settings().max_age_ms);
         let newest = now.plus_millis(self.settings().max_future_ms);
         match occurred_at {
@@ -323,32 +244,17 @@ impl Ledger {
         quote: Quote,
         binding: &Binding,
     ) -> Result<Request, ServiceError> {
-        let details = Details {
-            id: input.id.clone(),
-            attributes: input.attributes.clone(),
-            ..Details::default()
-        };
+        let details = Details { id: input.id.clone(), attributes: input.attributes.clone(), ..Details::default() };
         let price = sum(&quote).ok_or_else(|| ServiceError::Internal {
-            detail: format!(
-                "plugin {} priced an event beyond the range of amounts",
-                binding.name
-            ),
+            detail: format!("plugin {} priced an event beyond the range of amounts", binding.name),
         })?;
         let rating = Rating {
             plugin: binding.name.clone(),
             digest: binding.plugin.digest(),
             config_digest: binding.plugin.config_digest(),
         };
-        let instance = quote
-            .fuel
-            .map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
-        let charge = ChargeRequest {
-            event,
-            items: quote.items,
-            price,
-            rating,
-            on_excess: input.on_excess,
-        };
+        let instance = quote.fuel.map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
+        let charge = ChargeRequest { event, items: quote.items, price, rating, on_excess: input.on_excess };
         Ok(Request {
             account: input.account.clone(),
             keys,
@@ -361,29 +267,17 @@ impl Ledger {
 
     fn charged(&self, written: Written) -> Result<Charged, ServiceError> {
         let (account, recorded, replay) = match written {
-            Written::Done {
-                account,
-                recorded: Some(recorded),
-                ..
-            } => (account, recorded, false),
+            Written::Done { account, recorded: Some(recorded), .. } => (account, recorded, false),
             Written::Done { recorded: None, .. } => {
-                return Err(ServiceError::Internal {
-                    detail: "a charge wrote no entry".to_owned(),
-                });
+                return Err(ServiceError::Internal { detail: "a charge wrote no entry".to_owned() });
             }
             Written::Replay { account, sequence } => {
                 let recorded = self.store().entry(account.number, sequence)?;
-                let missing = || ServiceError::Internal {
-                    detail: "a replayed entry is gone".to_owned(),
-                };
+                let missing = || ServiceError::Internal { detail: "a replayed entry is gone".to_owned() };
                 (account, recorded.ok_or_else(missing)?, true)
             }
         };
-        Ok(Charged {
-            account: account.id.clone(),
-            recorded,
-            replay,
-        })
+        Ok(Charged { account: account.id.clone(), recorded, replay })
     }
 
     /// Does for each item of a batch what `charge` does up to submission; items of one plugin share instances.
@@ -410,13 +304,7 @@ impl Ledger {
                     match binding(&releases, &event) {
                         Err(error) => Some(Prepared::Answered(Box::new(Err(error)))),
                         Ok(binding) => {
-                            to_price.push(ToPrice {
-                                index,
-                                keys,
-                                content,
-                                event,
-                                binding,
-                            });
+                            to_price.push(ToPrice { index, keys, content, event, binding });
                             None
                         }
                     }
@@ -424,18 +312,10 @@ impl Ledger {
             });
         }
         for (item, quote) in price_all(to_price) {
-            let ToPrice {
-                index,
-                keys,
-                content,
-                event,
-                binding,
-            } = item;
+            let ToPrice { index, keys, content, event, binding } = item;
             let request = quote
                 .map_err(|error| pricing_error(error, binding))
-                .and_then(|quote| {
-                    self.request(&inputs[index], keys, content, event, quote, binding)
-                });
+                .and_then(|quote| self.request(&inputs[index], keys, content, event, quote, binding));
             prepared[index] = Some(match request {
                 Ok(request) => Prepared::Submit(Box::new(request)),
                 Err(error) => Prepared::Answered(Box::new(Err(error))),
@@ -445,18 +325,11 @@ impl Ledger {
             let detail = "an item of a batch was neither priced nor answered".to_owned();
             Prepared::Answered(Box::new(Err(ServiceError::Internal { detail })))
         };
-        prepared
-            .into_iter()
-            .map(|prepared| prepared.unwrap_or_else(unanswered))
-            .collect()
+        prepared.into_iter().map(|prepared| prepared.unwrap_or_else(unanswered)).collect()
     }
 
     /// The balance-changing part of time: what is due on a copy of an account, for reads.
-    pub(crate) fn as_of_now(
-        &self,
-        account: &Account,
-        now: Timestamp,
-    ) -> Result<Account, ServiceError> {
+    pub(crate) fn as_of_now(&self, account: &Account, now: Timestamp) -> Result<Account, ServiceError> {
         let mut copy = account.clone();
         let now = now.max(copy.last_at);
         advance(&mut copy, self.plans(), now)?;
@@ -482,8 +355,7 @@ fn price_all(mut items: Vec<ToPrice<'_>>) -> Vec<(ToPrice<'_>, Result<Quote, Pri
     const SHARE_ITEMS_MIN: usize = 128;
     items.sort_by_key(|item| (Arc::as_ptr(&item.binding.plugin).cast::<()>(), item.index));
     let price = |items: &[ToPrice<'_>]| -> Vec<Result<Quote, PricingError>> {
-        let same =
-            |a: &ToPrice<'_>, b: &ToPrice<'_>| Arc::ptr_eq(&a.binding.plugin, &b.binding.plugin);
+        let same = |a: &ToPrice<'_>, b: &ToPrice<'_>| Arc::ptr_eq(&a.binding.plugin, &b.binding.plugin);
         items
             .chunk_by(same)
             .flat_map(|chunk| {
@@ -500,10 +372,7 @@ fn price_all(mut items: Vec<ToPrice<'_>>) -> Vec<(ToPrice<'_>, Result<Quote, Pri
             let left = scope.spawn(|| price(left));
             let right = price(right);
             let panicked = |_| {
-                let failed = PricingError::Failed(
-                    crate::ports::PluginFailure::Trap,
-                    "the host panicked".to_owned(),
-                );
+                let failed = PricingError::Failed(crate::ports::PluginFailure::Trap, "the host panicked".to_owned());
                 vec![Err(failed); items.len() / 2]
             };
             let mut all = left.join().unwrap_or_else(panicked);
@@ -515,26 +384,16 @@ fn price_all(mut items: Vec<ToPrice<'_>>) -> Vec<(ToPrice<'_>, Result<Quote, Pri
 }
 
 fn binding<'a>(releases: &'a Releases, event: &UsageEvent) -> Result<&'a Binding, ServiceError> {
-    releases
-        .find(&event.plan, &event.activity, event.model.as_deref())
-        .ok_or_else(|| ServiceError::Unpriced {
-            model: event.model.clone(),
-            activity: event.activity.clone(),
-            unit: None,
-        })
+    releases.find(&event.plan, &event.activity, event.model.as_deref()).ok_or_else(|| ServiceError::Unpriced {
+        model: event.model.clone(),
+        activity: event.activity.clone(),
+        unit: None,
+    })
 }
 
 fn pricing_error(error: PricingError, binding: &Binding) -> ServiceError {
     match error {
-        PricingError::Unpriced {
-            model,
-            activity,
-            unit,
-        } => ServiceError::Unpriced {
-            model,
-            activity,
-            unit,
-        },
+        PricingError::Unpriced { model, activity, unit } => ServiceError::Unpriced { model, activity, unit },
         PricingError::InvalidUsage(reason) => ServiceError::field("usage", reason),
         PricingError::Failed(failure, detail) => ServiceError::PluginFailed {
             plugin: binding.name.clone(),
@@ -546,8 +405,5 @@ fn pricing_error(error: PricingError, binding: &Binding) -> ServiceError {
 }
 
 fn sum(quote: &Quote) -> Option<Amount> {
-    quote
-        .items
-        .iter()
-        .try_fold(Amount::ZERO, |sum, item| sum.checked_add(item.credits))
+    quote.items.iter().try_fold(Amount::ZERO, |sum, item| sum.checked_add(item.credits))
 }

@@ -63,10 +63,7 @@ pub struct FieldProblem {
 impl ServiceError {
     /// One field is wrong.
     pub fn field(field: &str, reason: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldProblem {
-            field: field.to_owned(),
-            reason: reason.into(),
-        }])
+        Self::Invalid(vec![FieldProblem { field: field.to_owned(), reason: reason.into() }])
     }
 }
 
@@ -82,17 +79,15 @@ impl From<ledger_store::StoreError> for ServiceError {
         let detail = error.to_string();
         match error {
             StoreError::Corrupt { .. } => Self::Internal { detail },
-            StoreError::Unavailable { .. }
-            | StoreError::InUse { .. }
-            | StoreError::NewerFormat { .. } => Self::StorageUnavailable { detail },
+            StoreError::Unavailable { .. } | StoreError::InUse { .. } | StoreError::NewerFormat { .. } => {
+                Self::StorageUnavailable { detail }
+            }
         }
     }
 }
 
 impl From<ledger_core::Broken> for ServiceError {
     fn from(broken: ledger_core::Broken) -> Self {
-        Self::Internal {
-            detail: broken.to_string(),
-        }
+        Self::Internal { detail: broken.to_string() }
     }
 }

@@ -8,12 +8,10 @@ use crate::writer::{self, Handle, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
 use arc_swap::ArcSwap;
 use ledger_core::{
-    Account, Amount, Balance, Body, Command, Details, GrantRequest, Opening, Plan, PlanBook,
-    Refusal, Salted, Source, Status, Timestamp, Update, Updated, balance,
+    Account, Amount, Balance, Body, Command, Details, GrantRequest, Opening, Plan, PlanBook, Refusal, Salted, Source,
+    Status, Timestamp, Update, Updated, balance,
 };
-use ledger_store::{
-    AccountQuery, Batch, Instance, KeyKind, LedgerStore, Recorded, SystemRecord, Wanted,
-};
+use ledger_store::{AccountQuery, Batch, Instance, KeyKind, LedgerStore, Recorded, SystemRecord, Wanted};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -131,16 +129,9 @@ impl Ledger {
         let now = parts.clock.now();
         let plans = Arc::new(plans::load(&*parts.store, &parts.plans, now)?);
         let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms);
-        let (queue, group) = (
-            parts.settings.queue_items_max,
-            parts.settings.group_items_max,
-        );
-        let (handle, thread) =
-            writer::spawn(writer, parts.clock.clone(), queue, group).map_err(|e| {
-                ServiceError::Internal {
-                    detail: format!("the writer's thread cannot be started: {e}"),
-                }
-            })?;
+        let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
+        let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
+            .map_err(|e| ServiceError::Internal { detail: format!("the writer's thread cannot be started: {e}") })?;
         Ok(Arc::new(Self {
             store: parts.store,
             clock: parts.clock,
@@ -156,19 +147,11 @@ impl Ledger {
     /// Lets the writer finish what was accepted, and closes the store. Requests that come later are answered that the
     /// storage is unavailable.
     pub fn close(&self) -> Result<(), ServiceError> {
-        let taken = |_| ServiceError::Internal {
-            detail: "a thread panicked while closing".to_owned(),
-        };
+        let taken = |_| ServiceError::Internal { detail: "a thread panicked while closing".to_owned() };
         drop(self.writer.lock().map_err(taken)?.take());
-        let thread = self
-            .writer_thread
-            .lock()
-            .map_err(|_| ServiceError::Overloaded)?
-            .take();
+        let thread = self.writer_thread.lock().map_err(|_| ServiceError::Overloaded)?.take();
         if let Some(thread) = thread {
-            thread.join().map_err(|_| ServiceError::Internal {
-                detail: "the writer panicked".to_owned(),
-            })?;
+            thread.join().map_err(|_| ServiceError::Internal { detail: "the writer panicked".to_owned() })?;
             self.store.close()?;
         }
         Ok(())
@@ -188,11 +171,7 @@ impl Ledger {
     pub async fn put_account(&self, input: AccountInput) -> Result<PutAccount, ServiceError> {
         if self.plans.in_force(&input.plan, self.now()).is_none() {
             let known: Vec<&str> = self.plans.latest().map(|plan| &*plan.name).collect();
-            let reason = format!(
-                "no plan is named {:?}; there are {}",
-                input.plan,
-                known.join(", ")
-            );
+            let reason = format!("no plan is named {:?}; there are {}", input.plan, known.join(", "));
             return Err(ServiceError::field("plan", reason));
         }
         if let Some(parent) = &input.parent {
@@ -232,23 +211,15 @@ impl Ledger {
             instance: Instance::None,
         };
         match self.submit_one(request).await? {
-            Written::Done {
-                account, opened, ..
-            } => Ok(PutAccount { account, opened }),
-            Written::Replay { account, .. } => Ok(PutAccount {
-                account,
-                opened: false,
-            }),
+            Written::Done { account, opened, .. } => Ok(PutAccount { account, opened }),
+            Written::Replay { account, .. } => Ok(PutAccount { account, opened: false }),
         }
     }
 
     /// Grants credits by hand.
     pub async fn grant(&self, input: GrantInput) -> Result<GrantView, ServiceError> {
-        let details = Details {
-            actor: Some(input.actor.clone()),
-            reason: Some(input.reason.clone()),
-            ..Details::default()
-        };
+        let details =
+            Details { actor: Some(input.actor.clone()), reason: Some(input.reason.clone()), ..Details::default() };
         let request = Request {
             account: input.account.clone(),
             keys: vec![key_fingerprint(&input.account, KeyKind::Header, &input.key)],
@@ -263,52 +234,32 @@ impl Ledger {
             details: Salted::new(&details, self.salt_for(&details)),
             instance: Instance::None,
         };
-        let missing = || ServiceError::Internal {
-            detail: "a grant's entry is gone".to_owned(),
-        };
+        let missing = || ServiceError::Internal { detail: "a grant's entry is gone".to_owned() };
         let (recorded, replay) = match self.submit_one(request).await? {
             Written::Done { recorded, .. } => (recorded.ok_or_else(missing)?, false),
-            Written::Replay { account, sequence } => (
-                self.store
-                    .entry(account.number, sequence)?
-                    .ok_or_else(missing)?,
-                true,
-            ),
+            Written::Replay { account, sequence } => {
+                (self.store.entry(account.number, sequence)?.ok_or_else(missing)?, true)
+            }
         };
         // The answer is of the grant as it was made, so that a replay of it is the same.
         let remaining = match &recorded.sealed.entry.body {
-            Body::Grant(grant) => grant
-                .amount
-                .checked_sub(grant.debt_paid)
-                .unwrap_or_default(),
+            Body::Grant(grant) => grant.amount.checked_sub(grant.debt_paid).unwrap_or_default(),
             _ => return Err(missing()),
         };
-        Ok(GrantView {
-            recorded,
-            replay,
-            remaining,
-        })
+        Ok(GrantView { recorded, replay, remaining })
     }
 
     /// An account as it is now, what is due included.
     pub fn account(&self, id: &str) -> Result<Arc<Account>, ServiceError> {
         let account = self.committed(id)?;
         let now = self.now();
-        if account.next_due_at() > now {
-            Ok(account)
-        } else {
-            self.as_of_now(&account, now).map(Arc::new)
-        }
+        if account.next_due_at() > now { Ok(account) } else { self.as_of_now(&account, now).map(Arc::new) }
     }
 
     /// The balance of an account now, what is due included.
     pub fn balance(&self, id: &str) -> Result<Balance, ServiceError> {
         let account = self.account(id)?;
-        Ok(balance(
-            &account,
-            &self.plans,
-            self.now().max(account.last_at),
-        ))
+        Ok(balance(&account, &self.plans, self.now().max(account.last_at)))
     }
 
     /// Accounts in order of their ids.
@@ -317,34 +268,16 @@ impl Ledger {
     }
 
     /// At most `limit` grants of an account, newest first, those before the one with sequence `before` only.
-    pub fn grants(
-        &self,
-        id: &str,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<GrantView>, ServiceError> {
+    pub fn grants(&self, id: &str, before: Option<u64>, limit: usize) -> Result<Vec<GrantView>, ServiceError> {
         let account = self.committed(id)?;
-        let older = account
-            .grants_made
-            .iter()
-            .rev()
-            .filter(|sequence| before.is_none_or(|before| **sequence < before));
+        let older = account.grants_made.iter().rev().filter(|sequence| before.is_none_or(|before| **sequence < before));
         let mut views = Vec::new();
         for sequence in older.take(limit) {
             let recorded = self.store.entry(account.number, *sequence)?;
-            let missing = || ServiceError::Internal {
-                detail: "a grant's entry is gone".to_owned(),
-            };
-            let live = account
-                .grants
-                .iter()
-                .find(|grant| grant.sequence == *sequence);
+            let missing = || ServiceError::Internal { detail: "a grant's entry is gone".to_owned() };
+            let live = account.grants.iter().find(|grant| grant.sequence == *sequence);
             let remaining = live.map_or(Amount::ZERO, |grant| grant.remaining);
-            views.push(GrantView {
-                recorded: recorded.ok_or_else(missing)?,
-                replay: false,
-                remaining,
-            });
+            views.push(GrantView { recorded: recorded.ok_or_else(missing)?, replay: false, remaining });
         }
         Ok(views)
     }
@@ -362,18 +295,12 @@ impl Ledger {
     /// Reads the system record under a topic and key.
     pub fn system_record(&self, topic: &str, key: &str) -> Result<Option<Arc<str>>, ServiceError> {
         let records = self.store.system_records(topic)?;
-        Ok(records
-            .into_iter()
-            .find(|record| &*record.key == key)
-            .and_then(|record| record.value))
+        Ok(records.into_iter().find(|record| &*record.key == key).and_then(|record| record.value))
     }
 
     /// Makes a system record durable.
     pub fn put_system_record(&self, record: SystemRecord) -> Result<(), ServiceError> {
-        self.store.commit(Batch {
-            accounts: Vec::new(),
-            system: vec![record],
-        })?;
+        self.store.commit(Batch { accounts: Vec::new(), system: vec![record] })?;
         Ok(())
     }
 
@@ -395,11 +322,7 @@ impl Ledger {
 
     /// A fresh salt, where there are details to salt.
     pub(crate) fn salt_for(&self, details: &Details) -> [u8; 32] {
-        if details.is_empty() {
-            [0; 32]
-        } else {
-            self.random.bytes32()
-        }
+        if details.is_empty() { [0; 32] } else { self.random.bytes32() }
     }
 
     pub(crate) async fn submit(
@@ -410,57 +333,30 @@ impl Ledger {
     }
 
     pub(crate) async fn submit_one(&self, request: Request) -> Result<Written, ServiceError> {
-        self.submit(vec![request])
-            .await?
-            .pop()
-            .unwrap_or(Err(ServiceError::Overloaded))
+        self.submit(vec![request]).await?.pop().unwrap_or(Err(ServiceError::Overloaded))
     }
 
     fn handle(&self) -> Result<Arc<Handle>, ServiceError> {
-        let stopped = || ServiceError::StorageUnavailable {
-            detail: "the ledger is closing".to_owned(),
-        };
-        self.writer
-            .lock()
-            .map_err(|_| stopped())?
-            .clone()
-            .ok_or_else(stopped)
+        let stopped = || ServiceError::StorageUnavailable { detail: "the ledger is closing".to_owned() };
+        self.writer.lock().map_err(|_| stopped())?.clone().ok_or_else(stopped)
     }
 
     fn committed(&self, id: &str) -> Result<Arc<Account>, ServiceError> {
-        let wanted = Wanted {
-            account: Arc::from(id),
-            keys: Vec::new(),
-        };
-        let loaded = self
-            .store
-            .load(std::slice::from_ref(&wanted))?
-            .pop()
-            .unwrap_or_default();
-        loaded.account.ok_or_else(|| {
-            Refusal::AccountNotFound {
-                account: wanted.account,
-            }
-            .into()
-        })
+        let wanted = Wanted { account: Arc::from(id), keys: Vec::new() };
+        let loaded = self.store.load(std::slice::from_ref(&wanted))?.pop().unwrap_or_default();
+        loaded.account.ok_or_else(|| Refusal::AccountNotFound { account: wanted.account }.into())
     }
 
     fn check_parent(&self, account: &Arc<str>, parent: &str) -> Result<(), ServiceError> {
         if &**account == parent {
-            return Err(ServiceError::field(
-                "parent",
-                "an account is not its own parent",
-            ));
+            return Err(ServiceError::field("parent", "an account is not its own parent"));
         }
         match self.committed(parent) {
-            Ok(parent) if parent.parent.is_some() => Err(ServiceError::field(
-                "parent",
-                "the parent has a parent itself; there are two levels and no more",
-            )),
-            Ok(_) => Ok(()),
-            Err(ServiceError::Refused(_)) => {
-                Err(ServiceError::field("parent", "no account has this id"))
+            Ok(parent) if parent.parent.is_some() => {
+                Err(ServiceError::field("parent", "the parent has a parent itself; there are two levels and no more"))
             }
+            Ok(_) => Ok(()),
+            Err(ServiceError::Refused(_)) => Err(ServiceError::field("parent", "no account has this id")),
             Err(error) => Err(error),
         }
     }
@@ -472,15 +368,9 @@ impl GrantInput {
         content.text(&self.account);
         content.number(i128::from(self.credits.micros()));
         content.text(self.source.name());
-        content.option(self.priority, |content, priority| {
-            content.number(i128::from(priority))
-        });
-        content.option(self.effective_at, |content, t| {
-            content.number(i128::from(t.millis()))
-        });
-        content.option(self.expires_at, |content, t| {
-            content.number(i128::from(t.millis()))
-        });
+        content.option(self.priority, |content, priority| content.number(i128::from(priority)));
+        content.option(self.effective_at, |content, t| content.number(i128::from(t.millis())));
+        content.option(self.expires_at, |content, t| content.number(i128::from(t.millis())));
         content.text(&self.reason);
         content.finish()
     }

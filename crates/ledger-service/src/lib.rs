@@ -4,10 +4,7 @@
 //! again, decides, and commits in groups. What the world provides (time, randomness, plugins, a store) comes in through
 //! `ports` and the store's trait; HTTP and wasmtime are unknown here.
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 pub mod charges;
 pub mod clock;

@@ -11,18 +11,14 @@ use std::sync::Arc;
 const TOPIC: &str = "plan";
 
 /// Reads every definition ever in force, and records those of the configuration that are new or have changed.
-pub(crate) fn load(
-    store: &dyn LedgerStore,
-    configured: &[Plan],
-    now: Timestamp,
-) -> Result<PlanBook, ServiceError> {
+pub(crate) fn load(store: &dyn LedgerStore, configured: &[Plan], now: Timestamp) -> Result<PlanBook, ServiceError> {
     let mut known: BTreeMap<Timestamp, Vec<Plan>> = BTreeMap::new();
     for record in store.system_records(TOPIC)? {
         let damaged = |e: &dyn std::fmt::Display| ServiceError::Internal {
             detail: format!("the record of plan {} is damaged: {e}", record.key),
         };
-        let row: PlanRow = serde_json::from_str(record.value.as_deref().unwrap_or_default())
-            .map_err(|e| damaged(&e))?;
+        let row: PlanRow =
+            serde_json::from_str(record.value.as_deref().unwrap_or_default()).map_err(|e| damaged(&e))?;
         let effective_from = Timestamp::from_millis(row.effective_from_ms);
         let plan = Plan::try_from(row).map_err(|e| damaged(&e))?;
         known.entry(effective_from).or_default().push(plan);
@@ -33,16 +29,11 @@ pub(crate) fn load(
             book.define(effective_from, plan);
         }
     }
-    let changed: Vec<&Plan> = configured
-        .iter()
-        .filter(|plan| book.latest().all(|latest| latest != *plan))
-        .collect();
+    let changed: Vec<&Plan> = configured.iter().filter(|plan| book.latest().all(|latest| latest != *plan)).collect();
     let mut system = Vec::new();
     for plan in changed {
         let row = PlanRow::new(plan, now);
-        let value = serde_json::to_string(&row).map_err(|e| ServiceError::Internal {
-            detail: e.to_string(),
-        })?;
+        let value = serde_json::to_string(&row).map_err(|e| ServiceError::Internal { detail: e.to_string() })?;
         system.push(SystemRecord {
             topic: TOPIC.into(),
             key: format!("{}@{:015}", plan.name, now.millis()).into(),
@@ -51,10 +42,7 @@ pub(crate) fn load(
         book.define(now, plan.clone());
     }
     if !system.is_empty() {
-        store.commit(Batch {
-            accounts: Vec::new(),
-            system,
-        })?;
+        store.commit(Batch { accounts: Vec::new(), system })?;
     }
     Ok(book)
 }
@@ -95,17 +83,12 @@ impl TryFrom<PlanRow> for Plan {
 
     fn try_from(row: PlanRow) -> Result<Self, Self::Error> {
         let rollover = match row.rollover {
-            Some((cap, cycles)) => Some(Rollover {
-                cap: cap.parse::<Amount>()?,
-                cycles,
-            }),
+            Some((cap, cycles)) => Some(Rollover { cap: cap.parse::<Amount>()?, cycles }),
             None => None,
         };
         Ok(Self {
             name: row.name,
-            cycle: row
-                .cycle_months
-                .map_or_else(|| Period::Days(row.cycle_days.unwrap_or(0)), Period::Months),
+            cycle: row.cycle_months.map_or_else(|| Period::Days(row.cycle_days.unwrap_or(0)), Period::Months),
             package: row.package.parse()?,
             rollover,
             overage_limit: row.overage_limit.parse()?,

@@ -34,14 +34,8 @@ pub struct Binding {
 
 impl fmt::Debug for Binding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digests = (
-            self.plugin.digest().to_string(),
-            self.plugin.config_digest().to_string(),
-        );
-        f.debug_struct("Binding")
-            .field("name", &self.name)
-            .field("digests", &digests)
-            .finish()
+        let digests = (self.plugin.digest().to_string(), self.plugin.config_digest().to_string());
+        f.debug_struct("Binding").field("name", &self.name).field("digests", &digests).finish()
     }
 }
 
@@ -59,8 +53,7 @@ impl Releases {
     pub fn find(&self, plan: &str, activity: &str, model: Option<&str>) -> Option<&Binding> {
         let card = self.rate_cards.get(self.plans.get(plan)?)?;
         let matching = |rule: &&Rule| {
-            matches(&rule.activity, activity)
-                && model.map_or(rule.model == "*", |model| matches(&rule.model, model))
+            matches(&rule.activity, activity) && model.map_or(rule.model == "*", |model| matches(&rule.model, model))
         };
         card.rules.iter().find(matching).map(|rule| &rule.binding)
     }

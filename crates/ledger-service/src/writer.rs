@@ -8,9 +8,7 @@ use crate::error::ServiceError;
 use crate::ports::Clock;
 use ledger_core::balance::spendable;
 use ledger_core::{Account, Command, Opening, PlanBook, Refusal, Salted, Timestamp, execute, open};
-use ledger_store::{
-    AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Wanted,
-};
+use ledger_store::{AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Wanted};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -110,11 +108,7 @@ enum Draft {
 impl Writer {
     /// A writer over a store. `keep_ms` is how long idempotency keys count.
     pub fn new(store: Arc<dyn LedgerStore>, plans: Arc<PlanBook>, keep_ms: i64) -> Self {
-        Self {
-            store,
-            plans,
-            keep_ms,
-        }
+        Self { store, plans, keep_ms }
     }
 
     /// Handles requests as one batch, in order, and answers each. An error of the store answers them all, and the
@@ -128,10 +122,7 @@ impl Writer {
             }
             open = self.attempt(requests, &open, now, &mut answers)?;
         }
-        Ok(answers
-            .into_iter()
-            .map(|answer| answer.unwrap_or(Err(ServiceError::Overloaded)))
-            .collect())
+        Ok(answers.into_iter().map(|answer| answer.unwrap_or(Err(ServiceError::Overloaded))).collect())
     }
 
     /// Tries the requests that are open; returns those whose account had moved on.
@@ -144,55 +135,34 @@ impl Writer {
     ) -> Result<Vec<usize>, ServiceError> {
         let wanted: Vec<Wanted> = open
             .iter()
-            .map(|index| Wanted {
-                account: requests[*index].account.clone(),
-                keys: requests[*index].keys.clone(),
-            })
+            .map(|index| Wanted { account: requests[*index].account.clone(), keys: requests[*index].keys.clone() })
             .collect();
         let loaded = self.store.load(&wanted)?;
         let mut working: FxHashMap<Arc<str>, Working> = FxHashMap::default();
         let mut drafts = Vec::with_capacity(open.len());
         for (index, loaded) in open.iter().zip(loaded) {
             let request = &requests[*index];
-            let account = working
-                .entry(request.account.clone())
-                .or_insert_with(|| Working {
-                    expected_sequence: loaded
-                        .account
-                        .as_ref()
-                        .map_or(0, |account| account.sequence),
-                    account: loaded.account.as_deref().cloned(),
-                    entries: Vec::new(),
-                    keys: FxHashMap::default(),
-                    broken: None,
-                });
+            let account = working.entry(request.account.clone()).or_insert_with(|| Working {
+                expected_sequence: loaded.account.as_ref().map_or(0, |account| account.sequence),
+                account: loaded.account.as_deref().cloned(),
+                entries: Vec::new(),
+                keys: FxHashMap::default(),
+                broken: None,
+            });
             drafts.push(self.draft(request, account, &loaded.keys, now));
         }
         self.commit(requests, open, working, drafts, answers)
     }
 
-    fn draft(
-        &self,
-        request: &Request,
-        working: &mut Working,
-        keys: &[Option<KeyRecord>],
-        now: Timestamp,
-    ) -> Draft {
+    fn draft(&self, request: &Request, working: &mut Working, keys: &[Option<KeyRecord>], now: Timestamp) -> Draft {
         let in_batch = request.keys.iter().filter_map(|key| working.keys.get(key));
         let oldest = now.plus_millis(-self.keep_ms);
-        let before = keys
-            .iter()
-            .flatten()
-            .filter(|record| record.recorded_at >= oldest);
+        let before = keys.iter().flatten().filter(|record| record.recorded_at >= oldest);
         if let Some(record) = before.chain(in_batch).next() {
             return if record.content == request.content {
-                Draft::Replay {
-                    sequence: record.sequence,
-                }
+                Draft::Replay { sequence: record.sequence }
             } else {
-                let refusal = Refusal::IdempotencyMismatch {
-                    first_seen_at: record.recorded_at,
-                };
+                let refusal = Refusal::IdempotencyMismatch { first_seen_at: record.recorded_at };
                 Draft::Final(Err(refusal.into()))
             };
         }
@@ -207,26 +177,18 @@ impl Writer {
         }
     }
 
-    fn write(
-        &self,
-        request: &Request,
-        working: &mut Working,
-        now: Timestamp,
-    ) -> Result<Draft, ServiceError> {
+    fn write(&self, request: &Request, working: &mut Working, now: Timestamp) -> Result<Draft, ServiceError> {
         if let Some(broken) = &working.broken {
             return Err(broken.clone());
         }
         let commitment = request.details.as_ref().map(Salted::commitment);
-        let not_found = || Refusal::AccountNotFound {
-            account: request.account.clone(),
-        };
+        let not_found = || Refusal::AccountNotFound { account: request.account.clone() };
         let mut opened = false;
         let (entries, result) = match (&request.task, &mut working.account) {
             (Task::Put { opening, .. }, None) => {
                 opened = true;
                 let plan = self.plans.in_force(&opening.plan, now);
-                let plan =
-                    plan.ok_or_else(|| ServiceError::field("plan", "no plan has this name"))?;
+                let plan = plan.ok_or_else(|| ServiceError::field("plan", "no plan has this name"))?;
                 let number = self.store.allocate_account_numbers(1)?;
                 let (account, entries) = open(number, opening, plan, commitment, now)?;
                 working.account = Some(account);
@@ -254,28 +216,14 @@ impl Writer {
             let is_own = own == Some(index);
             if is_own {
                 let (sequence, recorded_at) = (sealed.entry.sequence, sealed.entry.recorded_at);
-                let record = KeyRecord {
-                    content: request.content,
-                    sequence,
-                    recorded_at,
-                };
-                working
-                    .keys
-                    .extend(request.keys.iter().map(|key| (*key, record)));
+                let record = KeyRecord { content: request.content, sequence, recorded_at };
+                working.keys.extend(request.keys.iter().map(|key| (*key, record)));
             }
-            let instance = if is_own {
-                request.instance
-            } else {
-                Instance::None
-            };
+            let instance = if is_own { request.instance } else { Instance::None };
             working.entries.push(Arc::new(Recorded {
                 sealed,
                 details: request.details.clone().filter(|_| is_own),
-                notes: Notes {
-                    noticed_at: now,
-                    spendable,
-                    instance,
-                },
+                notes: Notes { noticed_at: now, spendable, instance },
             }));
         }
         let own = own.map(|index| first + index);
@@ -297,9 +245,7 @@ impl Writer {
         let mut accounts = Vec::with_capacity(working.len());
         for (id, working) in working {
             let account = working.account.map(Arc::new);
-            if let (Some(account), None, false) =
-                (&account, &working.broken, working.entries.is_empty())
-            {
+            if let (Some(account), None, false) = (&account, &working.broken, working.entries.is_empty()) {
                 accounts.push(AccountCommit {
                     expected_sequence: working.expected_sequence,
                     account: account.clone(),
@@ -310,30 +256,12 @@ impl Writer {
             if let Some(broken) = &working.broken {
                 tracing::error!(account = %id, ?broken, "an entry does not fit its account; nothing of it is committed");
             }
-            after.insert(
-                id,
-                After {
-                    account,
-                    entries: working.entries,
-                    broken: working.broken,
-                    conflicted: false,
-                },
-            );
+            after.insert(id, After { account, entries: working.entries, broken: working.broken, conflicted: false });
         }
         if !accounts.is_empty() {
-            let ids: Vec<Arc<str>> = accounts
-                .iter()
-                .map(|commit| commit.account.id.clone())
-                .collect();
-            let committed = self.store.commit(Batch {
-                accounts,
-                system: Vec::new(),
-            })?;
-            for id in committed
-                .conflicts
-                .into_iter()
-                .filter_map(|index| ids.get(index))
-            {
+            let ids: Vec<Arc<str>> = accounts.iter().map(|commit| commit.account.id.clone()).collect();
+            let committed = self.store.commit(Batch { accounts, system: Vec::new() })?;
+            for id in committed.conflicts.into_iter().filter_map(|index| ids.get(index)) {
                 if let Some(after) = after.get_mut(id) {
                     after.conflicted = true;
                 }
@@ -365,26 +293,17 @@ struct After {
 impl After {
     fn answer(&mut self, draft: Draft) -> Answer {
         let account = || {
-            let missing = ServiceError::Internal {
-                detail: "a request was done to no account".to_owned(),
-            };
+            let missing = ServiceError::Internal { detail: "a request was done to no account".to_owned() };
             self.account.clone().ok_or(missing)
         };
         match (draft, &self.broken) {
             (Draft::Final(answer), _) => answer,
-            (Draft::Replay { sequence }, _) => Ok(Written::Replay {
-                account: account()?,
-                sequence,
-            }),
+            (Draft::Replay { sequence }, _) => Ok(Written::Replay { account: account()?, sequence }),
             (Draft::Done { .. }, Some(broken)) => Err(broken.clone()),
             (Draft::Done { entry, opened }, None) => {
                 let account = account()?;
                 let recorded = entry.and_then(|entry| self.entries.get(entry)).cloned();
-                Ok(Written::Done {
-                    account,
-                    recorded,
-                    opened,
-                })
+                Ok(Written::Done { account, recorded, opened })
             }
         }
     }
@@ -424,26 +343,10 @@ pub(crate) fn spawn(
     let (queue, submissions) = sync_channel(queue_items_max);
     let waiting_items = Arc::new(AtomicUsize::new(0));
     let ready = Arc::new(AtomicBool::new(true));
-    let handle = Handle {
-        queue,
-        waiting_items: waiting_items.clone(),
-        queue_items_max,
-        ready: ready.clone(),
-    };
-    let thread = std::thread::Builder::new()
-        .name("ledger-writer".to_owned())
-        .spawn(move || {
-            run(
-                &writer,
-                &*clock,
-                &submissions,
-                &Progress {
-                    waiting_items,
-                    ready,
-                    group_items_max,
-                },
-            );
-        })?;
+    let handle = Handle { queue, waiting_items: waiting_items.clone(), queue_items_max, ready: ready.clone() };
+    let thread = std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
+        run(&writer, &*clock, &submissions, &Progress { waiting_items, ready, group_items_max });
+    })?;
     Ok((handle, thread))
 }
 
@@ -453,12 +356,7 @@ struct Progress {
     group_items_max: usize,
 }
 
-fn run(
-    writer: &Writer,
-    clock: &dyn Clock,
-    submissions: &Receiver<Submission>,
-    progress: &Progress,
-) {
+fn run(writer: &Writer, clock: &dyn Clock, submissions: &Receiver<Submission>, progress: &Progress) {
     loop {
         let Ok(first) = submissions.recv() else {
             return;
@@ -521,26 +419,17 @@ fn stop_until_recovered(
     progress: &Progress,
     error: &ServiceError,
 ) {
-    tracing::error!(
-        ?error,
-        "the store failed; no request is taken until it has been reopened"
-    );
+    tracing::error!(?error, "the store failed; no request is taken until it has been reopened");
     progress.ready.store(false, Ordering::SeqCst);
-    let unavailable = ServiceError::StorageUnavailable {
-        detail: "the store is being reopened".to_owned(),
-    };
+    let unavailable = ServiceError::StorageUnavailable { detail: "the store is being reopened".to_owned() };
     let mut pause = Duration::from_millis(10);
     while let Err(error) = writer.store.recover() {
         tracing::warn!(%error, retry_in_ms = pause.as_millis(), "the store cannot be reopened yet");
         loop {
             match submissions.recv_timeout(pause) {
                 Ok(submission) => {
-                    progress
-                        .waiting_items
-                        .fetch_sub(submission.requests.len(), Ordering::Relaxed);
-                    let _ = submission
-                        .reply
-                        .send(vec![Err(unavailable.clone()); submission.requests.len()]);
+                    progress.waiting_items.fetch_sub(submission.requests.len(), Ordering::Relaxed);
+                    let _ = submission.reply.send(vec![Err(unavailable.clone()); submission.requests.len()]);
                 }
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -561,9 +450,7 @@ impl Handle {
     /// Has requests done as one submission, and waits until they are durable. Refuses at once where too much waits.
     pub(crate) async fn submit(&self, requests: Vec<Request>) -> Result<Vec<Answer>, ServiceError> {
         let items = requests.len();
-        if self.waiting_items.fetch_add(items, Ordering::Relaxed) + items
-            > self.queue_items_max.max(items)
-        {
+        if self.waiting_items.fetch_add(items, Ordering::Relaxed) + items > self.queue_items_max.max(items) {
             self.waiting_items.fetch_sub(items, Ordering::Relaxed);
             return Err(ServiceError::Overloaded);
         }
@@ -572,9 +459,7 @@ impl Handle {
             self.waiting_items.fetch_sub(items, Ordering::Relaxed);
             return Err(ServiceError::Overloaded);
         }
-        let stopped = |_| ServiceError::StorageUnavailable {
-            detail: "the writer has stopped".to_owned(),
-        };
+        let stopped = |_| ServiceError::StorageUnavailable { detail: "the writer has stopped".to_owned() };
         answer.await.map_err(stopped)
     }
 }

@@ -1,18 +1,15 @@
 //! The store contract as tests. A store's own tests implement [`Subject`] and call
 //! [`conformance_tests!`](crate::conformance_tests): one line, so that no case is forgotten.
-#![allow(
-    clippy::unwrap_used,
-    reason = "this is test code, compiled only for tests"
-)]
+#![allow(clippy::unwrap_used, reason = "this is test code, compiled only for tests")]
 #![allow(clippy::missing_panics_doc, reason = "panicking is how a case fails")]
 
 use crate::{
-    AccountCommit, AccountQuery, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore,
-    MemoryStore, Notes, Recorded, SystemRecord, Wanted,
+    AccountCommit, AccountQuery, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, MemoryStore, Notes, Recorded,
+    SystemRecord, Wanted,
 };
 use ledger_core::{
-    Account, AccountNumber, Amount, Command, Details, GrantRequest, Opening, Period, Plan,
-    PlanBook, Salted, Sealed, Source, Status, Timestamp, execute, open,
+    Account, AccountNumber, Amount, Command, Details, GrantRequest, Opening, Period, Plan, PlanBook, Salted, Sealed,
+    Source, Status, Timestamp, execute, open,
 };
 use std::sync::Arc;
 
@@ -85,55 +82,24 @@ fn plans() -> PlanBook {
 fn recorded(sealed: Sealed, details: Option<Salted>) -> Arc<Recorded> {
     let noticed_at = sealed.entry.recorded_at;
     let spendable = sealed.entry.remaining;
-    let notes = Notes {
-        noticed_at,
-        spendable,
-        instance: Instance::Fresh { fuel: 7 },
-    };
-    Arc::new(Recorded {
-        sealed,
-        details,
-        notes,
-    })
+    let notes = Notes { noticed_at, spendable, instance: Instance::Fresh { fuel: 7 } };
+    Arc::new(Recorded { sealed, details, notes })
 }
 
 fn opened(number: AccountNumber, id: &str, now: Timestamp) -> AccountCommit {
-    let details = Details {
-        name: Some(format!("company {id}")),
-        ..Details::default()
-    };
+    let details = Details { name: Some(format!("company {id}")), ..Details::default() };
     let salted = Salted::new(&details, [3; 32]).unwrap();
-    let opening = Opening {
-        id: id.into(),
-        plan: "pro".into(),
-        zone: None,
-        anchor: None,
-        status: Status::Active,
-        parent: None,
-    };
+    let opening =
+        Opening { id: id.into(), plan: "pro".into(), zone: None, anchor: None, status: Status::Active, parent: None };
     let plan = plans().in_force("pro", now).unwrap().clone();
-    let (mut account, entries) =
-        open(number, &opening, &plan, Some(salted.commitment()), now).unwrap();
+    let (mut account, entries) = open(number, &opening, &plan, Some(salted.commitment()), now).unwrap();
     account.name = details.name.as_deref().map(Arc::from);
     let mut details = Some(salted);
-    let entries = entries
-        .into_iter()
-        .map(|sealed| recorded(sealed, details.take()))
-        .collect();
-    AccountCommit {
-        expected_sequence: 0,
-        account: Arc::new(account),
-        entries,
-        keys: Vec::new(),
-    }
+    let entries = entries.into_iter().map(|sealed| recorded(sealed, details.take())).collect();
+    AccountCommit { expected_sequence: 0, account: Arc::new(account), entries, keys: Vec::new() }
 }
 
-fn granted(
-    account: &Account,
-    credits: i64,
-    key: Option<KeyFingerprint>,
-    now: Timestamp,
-) -> AccountCommit {
+fn granted(account: &Account, credits: i64, key: Option<KeyFingerprint>, now: Timestamp) -> AccountCommit {
     let mut after = account.clone();
     let request = GrantRequest {
         source: Source::Promotion,
@@ -143,47 +109,25 @@ fn granted(
         expires_at: None,
     };
     let outcome = execute(&mut after, &plans(), &Command::Grant(request), None, now).unwrap();
-    let record = KeyRecord {
-        content: [9; 16],
-        sequence: after.sequence,
-        recorded_at: after.last_at,
-    };
+    let record = KeyRecord { content: [9; 16], sequence: after.sequence, recorded_at: after.last_at };
     AccountCommit {
         expected_sequence: account.sequence,
-        entries: outcome
-            .entries
-            .into_iter()
-            .map(|sealed| recorded(sealed, None))
-            .collect(),
+        entries: outcome.entries.into_iter().map(|sealed| recorded(sealed, None)).collect(),
         account: Arc::new(after),
         keys: key.map(|key| (key, record)).into_iter().collect(),
     }
 }
 
 fn commit(store: &dyn LedgerStore, accounts: Vec<AccountCommit>) -> Vec<usize> {
-    store
-        .commit(Batch {
-            accounts,
-            system: Vec::new(),
-        })
-        .unwrap()
-        .conflicts
+    store.commit(Batch { accounts, system: Vec::new() }).unwrap().conflicts
 }
 
 fn wanted(id: &str) -> Wanted {
-    Wanted {
-        account: id.into(),
-        keys: Vec::new(),
-    }
+    Wanted { account: id.into(), keys: Vec::new() }
 }
 
 fn account(store: &dyn LedgerStore, id: &str) -> Arc<Account> {
-    store
-        .load(&[wanted(id)])
-        .unwrap()
-        .remove(0)
-        .account
-        .unwrap()
+    store.load(&[wanted(id)]).unwrap().remove(0).account.unwrap()
 }
 
 fn key(n: u64) -> KeyFingerprint {
@@ -204,37 +148,14 @@ fn one_account<S: Subject>(id: &str) -> (S, AccountCommit) {
 pub fn an_empty_store_knows_nothing<S: Subject>() {
     let subject = S::start();
     let store = subject.store();
-    let loaded = store
-        .load(&[
-            Wanted {
-                account: "a".into(),
-                keys: vec![key(1)],
-            },
-            wanted("b"),
-        ])
-        .unwrap();
+    let loaded = store.load(&[Wanted { account: "a".into(), keys: vec![key(1)] }, wanted("b")]).unwrap();
     assert_eq!(loaded.len(), 2);
-    assert!(
-        loaded
-            .iter()
-            .all(|l| l.account.is_none() && l.keys.iter().all(Option::is_none))
-    );
+    assert!(loaded.iter().all(|l| l.account.is_none() && l.keys.iter().all(Option::is_none)));
     assert_eq!(loaded[0].keys.len(), 1);
     assert_eq!(store.entry(AccountNumber(1), 1).unwrap(), None);
     assert_eq!(store.account_by_number(AccountNumber(1)).unwrap(), None);
-    assert_eq!(
-        store
-            .accounts(&AccountQuery {
-                limit: 10,
-                ..AccountQuery::default()
-            })
-            .unwrap(),
-        []
-    );
-    assert_eq!(
-        store.due_accounts(at(i64::MAX / 4), 10).unwrap(),
-        [] as [Arc<str>; 0]
-    );
+    assert_eq!(store.accounts(&AccountQuery { limit: 10, ..AccountQuery::default() }).unwrap(), []);
+    assert_eq!(store.due_accounts(at(i64::MAX / 4), 10).unwrap(), [] as [Arc<str>; 0]);
     assert_eq!(store.system_records("plan").unwrap(), []);
 }
 
@@ -243,23 +164,10 @@ pub fn what_is_committed_is_read<S: Subject>() {
     let (subject, first) = one_account::<S>("acme");
     let store = subject.store();
     assert_eq!(account(store, "acme"), first.account);
-    assert_eq!(
-        store
-            .account_by_number(first.account.number)
-            .unwrap()
-            .as_ref(),
-        Some(&first.account)
-    );
+    assert_eq!(store.account_by_number(first.account.number).unwrap().as_ref(), Some(&first.account));
     for entry in &first.entries {
         let sequence = entry.sealed.entry.sequence;
-        assert_eq!(
-            store
-                .entry(first.account.number, sequence)
-                .unwrap()
-                .as_ref(),
-            Some(entry),
-            "entry {sequence}"
-        );
+        assert_eq!(store.entry(first.account.number, sequence).unwrap().as_ref(), Some(entry), "entry {sequence}");
     }
     assert_eq!(store.entry(first.account.number, 3).unwrap(), None);
     for id in ["acme-2", "b", "acme-1"] {
@@ -267,40 +175,13 @@ pub fn what_is_committed_is_read<S: Subject>() {
         commit(store, vec![opened(number, id, at(0))]);
     }
     let ids = |query: AccountQuery| -> Vec<String> {
-        store
-            .accounts(&query)
-            .unwrap()
-            .iter()
-            .map(|account| account.id.to_string())
-            .collect()
+        store.accounts(&query).unwrap().iter().map(|account| account.id.to_string()).collect()
     };
-    let all = AccountQuery {
-        limit: 10,
-        ..AccountQuery::default()
-    };
+    let all = AccountQuery { limit: 10, ..AccountQuery::default() };
     assert_eq!(ids(all.clone()), ["acme", "acme-1", "acme-2", "b"]);
-    assert_eq!(
-        ids(AccountQuery {
-            prefix: "acme-".into(),
-            ..all.clone()
-        }),
-        ["acme-1", "acme-2"]
-    );
-    assert_eq!(
-        ids(AccountQuery {
-            after: Some("acme-1".into()),
-            limit: 1,
-            ..all.clone()
-        }),
-        ["acme-2"]
-    );
-    assert_eq!(
-        ids(AccountQuery {
-            plan: Some("free".into()),
-            ..all
-        }),
-        [""; 0]
-    );
+    assert_eq!(ids(AccountQuery { prefix: "acme-".into(), ..all.clone() }), ["acme-1", "acme-2"]);
+    assert_eq!(ids(AccountQuery { after: Some("acme-1".into()), limit: 1, ..all.clone() }), ["acme-2"]);
+    assert_eq!(ids(AccountQuery { plan: Some("free".into()), ..all }), [""; 0]);
 }
 
 /// A commit that expects another sequence touches nothing, and its neighbours in the batch are committed.
@@ -314,23 +195,10 @@ pub fn conflicts_are_per_account<S: Subject>() {
     let neighbour = opened(number, "b", at(2));
     let again = opened(store.allocate_account_numbers(1).unwrap(), "a", at(2));
     assert_eq!(commit(store, vec![stale, neighbour.clone()]), [0]);
-    assert_eq!(
-        commit(store, vec![again]),
-        [0],
-        "an account that exists is not opened again"
-    );
-    let loaded = store
-        .load(&[Wanted {
-            account: "a".into(),
-            keys: vec![key(1), key(2)],
-        }])
-        .unwrap()
-        .remove(0);
+    assert_eq!(commit(store, vec![again]), [0], "an account that exists is not opened again");
+    let loaded = store.load(&[Wanted { account: "a".into(), keys: vec![key(1), key(2)] }]).unwrap().remove(0);
     assert_eq!(loaded.account.unwrap(), next.account);
-    assert_eq!(
-        loaded.keys.iter().map(Option::is_some).collect::<Vec<_>>(),
-        [true, false]
-    );
+    assert_eq!(loaded.keys.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
     assert_eq!(account(store, "b"), neighbour.account);
     assert_eq!(store.entry(first.account.number, 4).unwrap(), None);
 }
@@ -344,19 +212,9 @@ pub fn keys_are_found_until_forgotten<S: Subject>() {
     commit(store, vec![next.clone()]);
     commit(store, vec![later.clone()]);
     let found = |store: &dyn LedgerStore| {
-        store
-            .load(&[Wanted {
-                account: "a".into(),
-                keys: vec![key(2), key(1), key(3)],
-            }])
-            .unwrap()
-            .remove(0)
-            .keys
+        store.load(&[Wanted { account: "a".into(), keys: vec![key(2), key(1), key(3)] }]).unwrap().remove(0).keys
     };
-    assert_eq!(
-        found(store),
-        [Some(later.keys[0].1), Some(next.keys[0].1), None]
-    );
+    assert_eq!(found(store), [Some(later.keys[0].1), Some(next.keys[0].1), None]);
     store.forget_keys(at(5 * 3_600_000)).unwrap();
     assert_eq!(found(store), [Some(later.keys[0].1), None, None]);
 }
@@ -370,36 +228,13 @@ pub fn system_records_replace_and_end<S: Subject>() {
         value: value.map(Arc::from),
     };
     let put = |store: &dyn LedgerStore, records: Vec<SystemRecord>| {
-        store
-            .commit(Batch {
-                accounts: Vec::new(),
-                system: records,
-            })
-            .unwrap();
+        store.commit(Batch { accounts: Vec::new(), system: records }).unwrap();
     };
-    put(
-        subject.store(),
-        vec![
-            record("t", "b", Some("1")),
-            record("t", "a", Some("2")),
-            record("u", "a", Some("3")),
-        ],
-    );
-    put(
-        subject.store(),
-        vec![
-            record("t", "b", Some("4")),
-            record("t", "c", Some("5")),
-            record("t", "c", None),
-        ],
-    );
+    put(subject.store(), vec![record("t", "b", Some("1")), record("t", "a", Some("2")), record("u", "a", Some("3"))]);
+    put(subject.store(), vec![record("t", "b", Some("4")), record("t", "c", Some("5")), record("t", "c", None)]);
     for ending in [Ending::Closed, Ending::Killed] {
         let expected = [record("t", "a", Some("2")), record("t", "b", Some("4"))];
-        assert_eq!(
-            subject.store().system_records("t").unwrap(),
-            expected,
-            "{ending:?}"
-        );
+        assert_eq!(subject.store().system_records("t").unwrap(), expected, "{ending:?}");
     }
     let subject = subject.restart(Ending::Killed);
     assert_eq!(subject.store().system_records("t").unwrap().len(), 2);
@@ -412,16 +247,11 @@ pub fn a_batch_may_be_large<S: Subject>() {
     let subject = S::start();
     let store = subject.store();
     let first = store.allocate_account_numbers(3000).unwrap().0;
-    let batch: Vec<_> = (0..3000)
-        .map(|n| opened(AccountNumber(first + n), &format!("a{n}"), at(0)))
-        .collect();
+    let batch: Vec<_> = (0..3000).map(|n| opened(AccountNumber(first + n), &format!("a{n}"), at(0))).collect();
     assert_eq!(commit(store, batch.clone()), [0; 0]);
     for wanted in batch.iter().step_by(371) {
         assert_eq!(account(store, &wanted.account.id), wanted.account);
-        assert_eq!(
-            store.entry(wanted.account.number, 2).unwrap().as_ref(),
-            Some(&wanted.entries[1])
-        );
+        assert_eq!(store.entry(wanted.account.number, 2).unwrap().as_ref(), Some(&wanted.entries[1]));
     }
 }
 
@@ -429,44 +259,22 @@ pub fn a_batch_may_be_large<S: Subject>() {
 pub fn restarts_lose_nothing<S: Subject>() {
     let (mut subject, first) = one_account::<S>("a");
     let mut last = first.account.clone();
-    for (round, ending) in [
-        Ending::Killed,
-        Ending::Closed,
-        Ending::Killed,
-        Ending::Killed,
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    for (round, ending) in [Ending::Killed, Ending::Closed, Ending::Killed, Ending::Killed].into_iter().enumerate() {
         let n = i64::try_from(round).unwrap() + 1;
         let next = granted(&last, n, Some(key(n.cast_unsigned())), at(n));
         commit(subject.store(), vec![next.clone()]);
         last = next.account;
         subject = subject.restart(ending);
         let keys = (1..=n.cast_unsigned()).map(key).collect();
-        let loaded = subject
-            .store()
-            .load(&[Wanted {
-                account: "a".into(),
-                keys,
-            }])
-            .unwrap()
-            .remove(0);
+        let loaded = subject.store().load(&[Wanted { account: "a".into(), keys }]).unwrap().remove(0);
         assert_eq!(loaded.account.as_ref(), Some(&last), "after {ending:?}");
         assert!(loaded.keys.iter().all(Option::is_some), "after {ending:?}");
         for sequence in 1..=last.sequence {
             let entry = subject.store().entry(last.number, sequence).unwrap();
-            assert_eq!(
-                entry.map(|e| e.sealed.entry.sequence),
-                Some(sequence),
-                "after {ending:?}"
-            );
+            assert_eq!(entry.map(|e| e.sealed.entry.sequence), Some(sequence), "after {ending:?}");
         }
     }
-    assert_eq!(
-        subject.store().entry(first.account.number, 1).unwrap(),
-        Some(first.entries[0].clone())
-    );
+    assert_eq!(subject.store().entry(first.account.number, 1).unwrap(), Some(first.entries[0].clone()));
 }
 
 /// Accounts come up as due when their next boundary is reached, and no longer once they have moved past it.
@@ -480,32 +288,14 @@ pub fn what_is_due_is_listed_in_time_order<S: Subject>() {
     }
     commit(store, commits.clone());
     let due_at = commits[2].account.next_due_at();
-    assert_eq!(
-        store.due_accounts(due_at, 10).unwrap(),
-        ["early".into(), "middle".into()] as [Arc<str>; 2]
-    );
-    assert_eq!(
-        store.due_accounts(due_at, 1).unwrap(),
-        ["early".into()] as [Arc<str>; 1]
-    );
+    assert_eq!(store.due_accounts(due_at, 10).unwrap(), ["early".into(), "middle".into()] as [Arc<str>; 2]);
+    assert_eq!(store.due_accounts(due_at, 1).unwrap(), ["early".into()] as [Arc<str>; 1]);
     let mut moved = (*commits[1].account).clone();
     let outcome = execute(&mut moved, &plans(), &Command::Advance, None, due_at).unwrap();
-    let entries = outcome
-        .entries
-        .into_iter()
-        .map(|sealed| recorded(sealed, None))
-        .collect();
-    let next = AccountCommit {
-        expected_sequence: 2,
-        account: Arc::new(moved),
-        entries,
-        keys: Vec::new(),
-    };
+    let entries = outcome.entries.into_iter().map(|sealed| recorded(sealed, None)).collect();
+    let next = AccountCommit { expected_sequence: 2, account: Arc::new(moved), entries, keys: Vec::new() };
     commit(store, vec![next]);
-    assert_eq!(
-        store.due_accounts(due_at, 10).unwrap(),
-        ["middle".into()] as [Arc<str>; 1]
-    );
+    assert_eq!(store.due_accounts(due_at, 10).unwrap(), ["middle".into()] as [Arc<str>; 1]);
 }
 
 /// Numbers set aside do not collide, whether used or not, across restarts.
@@ -550,22 +340,14 @@ fn agree<S: Subject>(seed: u64) {
             change.expected_sequence += 1;
         }
         let expected = commit(&reference, vec![change.clone()]);
-        assert_eq!(
-            commit(subject.store(), vec![change]),
-            expected,
-            "seed {seed} round {round}"
-        );
+        assert_eq!(commit(subject.store(), vec![change]), expected, "seed {seed} round {round}");
         if random.below(20) == 0 {
             let before = now.plus_millis(-20 * 600_000);
             reference.forget_keys(before).unwrap();
             subject.store().forget_keys(before).unwrap();
         }
         if random.below(25) == 0 {
-            let ending = if random.below(2) == 0 {
-                Ending::Closed
-            } else {
-                Ending::Killed
-            };
+            let ending = if random.below(2) == 0 { Ending::Closed } else { Ending::Killed };
             subject = subject.restart(ending);
         }
     }
@@ -575,11 +357,7 @@ fn agree<S: Subject>(seed: u64) {
     for account in loaded.iter().filter_map(|l| l.account.as_ref()) {
         for sequence in 1..=account.sequence + 1 {
             let expected = reference.entry(account.number, sequence).unwrap();
-            assert_eq!(
-                subject.store().entry(account.number, sequence).unwrap(),
-                expected,
-                "seed {seed}"
-            );
+            assert_eq!(subject.store().entry(account.number, sequence).unwrap(), expected, "seed {seed}");
         }
     }
 }

@@ -17,12 +17,8 @@ pub fn details_of(salted: &Salted) -> Result<Details, StoreError> {
             ("id", Value::String(text)) => details.id = Some(text),
             ("name", Value::String(text)) => details.name = Some(text),
             ("reason", Value::String(text)) => details.reason = Some(text),
-            ("attributes", Value::Object(map)) => {
-                details.attributes = texts(map).ok_or_else(damaged)?
-            }
-            ("metadata", Value::Object(map)) => {
-                details.metadata = Some(texts(map).ok_or_else(damaged)?)
-            }
+            ("attributes", Value::Object(map)) => details.attributes = texts(map).ok_or_else(damaged)?,
+            ("metadata", Value::Object(map)) => details.metadata = Some(texts(map).ok_or_else(damaged)?),
             _ => return Err(damaged()),
         }
     }
@@ -31,11 +27,7 @@ pub fn details_of(salted: &Salted) -> Result<Details, StoreError> {
 
 fn texts(map: serde_json::Map<String, Value>) -> Option<Vec<(String, String)>> {
     let text = |(key, value)| {
-        if let Value::String(value) = value {
-            Some((key, value))
-        } else {
-            None
-        }
+        if let Value::String(value) = value { Some((key, value)) } else { None }
     };
     map.into_iter().map(text).collect()
 }
@@ -56,12 +48,6 @@ mod tests {
         };
         let salted = Salted::new(&details, [7; 32]).unwrap();
         assert_eq!(details_of(&salted).unwrap(), details);
-        assert!(
-            details_of(&Salted {
-                salt: [0; 32],
-                text: "{\"x\":1}".into()
-            })
-            .is_err()
-        );
+        assert!(details_of(&Salted { salt: [0; 32], text: "{\"x\":1}".into() }).is_err());
     }
 }

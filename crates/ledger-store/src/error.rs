@@ -24,9 +24,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Written by a newer Purser.
-    #[error(
-        "{path} has format {found}, and this Purser reads up to {supported}; use the newer Purser"
-    )]
+    #[error("{path} has format {found}, and this Purser reads up to {supported}; use the newer Purser")]
     NewerFormat {
         /// The file.
         path: PathBuf,
@@ -40,15 +38,11 @@ pub enum StoreError {
 impl StoreError {
     /// The medium failed.
     pub fn unavailable(reason: impl std::fmt::Display) -> Self {
-        Self::Unavailable {
-            reason: reason.to_string(),
-        }
+        Self::Unavailable { reason: reason.to_string() }
     }
 
     /// The content is damaged.
     pub fn corrupt(reason: impl std::fmt::Display) -> Self {
-        Self::Corrupt {
-            reason: reason.to_string(),
-        }
+        Self::Corrupt { reason: reason.to_string() }
     }
 }

@@ -2,10 +2,7 @@
 //!
 //! [`MemoryStore`] is the reference; the suite in `conformance` states the contract as tests, and every store passes it.
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -19,8 +16,8 @@ pub use details::details_of;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use records::{
-    AccountCommit, AccountQuery, Batch, Committed, Instance, KeyFingerprint, KeyKind, KeyRecord,
-    Loaded, Notes, Recorded, SystemRecord, Wanted,
+    AccountCommit, AccountQuery, Batch, Committed, Instance, KeyFingerprint, KeyKind, KeyRecord, Loaded, Notes,
+    Recorded, SystemRecord, Wanted,
 };
 pub use state::State;
 
@@ -50,11 +47,7 @@ pub trait LedgerStore: Send + Sync {
     fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError>;
 
     /// One entry of an account, with its details unless they were erased.
-    fn entry(
-        &self,
-        account: AccountNumber,
-        sequence: u64,
-    ) -> Result<Option<Arc<Recorded>>, StoreError>;
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError>;
 
     /// An account by its short number.
     fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError>;

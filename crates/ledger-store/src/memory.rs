@@ -26,9 +26,7 @@ impl MemoryStore {
     }
 
     fn inner(&self) -> Result<MutexGuard<'_, Inner>, StoreError> {
-        self.inner
-            .lock()
-            .map_err(|_| StoreError::unavailable("a thread that held the store panicked"))
+        self.inner.lock().map_err(|_| StoreError::unavailable("a thread that held the store panicked"))
     }
 }
 
@@ -48,9 +46,7 @@ impl LedgerStore for MemoryStore {
             inner.state.publish(&commit);
             for recorded in commit.entries {
                 let entry = &recorded.sealed.entry;
-                inner
-                    .entries
-                    .insert((entry.account.0, entry.sequence), recorded);
+                inner.entries.insert((entry.account.0, entry.sequence), recorded);
             }
         }
         for record in &batch.system {
@@ -67,11 +63,7 @@ impl LedgerStore for MemoryStore {
         Ok(self.inner()?.state.allocate(count))
     }
 
-    fn entry(
-        &self,
-        account: AccountNumber,
-        sequence: u64,
-    ) -> Result<Option<Arc<Recorded>>, StoreError> {
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
         Ok(self.inner()?.entries.get(&(account.0, sequence)).cloned())
     }
 

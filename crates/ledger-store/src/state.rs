@@ -1,9 +1,7 @@
 //! The committed state in memory: accounts, idempotency keys, what is due, system records. A fold of what was
 //! committed, shared by the stores that keep it so.
 
-use crate::records::{
-    AccountCommit, AccountQuery, KeyFingerprint, KeyRecord, Loaded, SystemRecord, Wanted,
-};
+use crate::records::{AccountCommit, AccountQuery, KeyFingerprint, KeyRecord, Loaded, SystemRecord, Wanted};
 use ledger_core::{Account, AccountNumber, Timestamp};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,21 +28,14 @@ impl State {
     pub fn load(&self, wanted: &[Wanted]) -> Vec<Loaded> {
         let one = |wanted: &Wanted| Loaded {
             account: self.by_id.get(&wanted.account).cloned(),
-            keys: wanted
-                .keys
-                .iter()
-                .map(|key| self.keys.get(key).copied())
-                .collect(),
+            keys: wanted.keys.iter().map(|key| self.keys.get(key).copied()).collect(),
         };
         wanted.iter().map(one).collect()
     }
 
     /// Whether an account stands where a commit expects it.
     pub fn fits(&self, commit: &AccountCommit) -> bool {
-        self.by_id
-            .get(&commit.account.id)
-            .map_or(0, |account| account.sequence)
-            == commit.expected_sequence
+        self.by_id.get(&commit.account.id).map_or(0, |account| account.sequence) == commit.expected_sequence
     }
 
     /// Takes a commit in.
@@ -59,9 +50,7 @@ impl State {
     pub fn put_account(&mut self, account: Arc<Account>) {
         let number = account.number.0;
         self.numbers_given = self.numbers_given.max(number);
-        self.by_number
-            .entry(number)
-            .or_insert_with(|| account.id.clone());
+        self.by_number.entry(number).or_insert_with(|| account.id.clone());
         let due_at = account.next_due_at();
         if let Some(before) = self.by_id.insert(account.id.clone(), account) {
             let was_due_at = before.next_due_at();
@@ -76,10 +65,7 @@ impl State {
     /// Remembers a key.
     pub fn put_key(&mut self, key: KeyFingerprint, record: KeyRecord) {
         self.keys.insert(key, record);
-        self.keys_by_hour
-            .entry(record.recorded_at.millis().div_euclid(HOUR_MS))
-            .or_default()
-            .push(key);
+        self.keys_by_hour.entry(record.recorded_at.millis().div_euclid(HOUR_MS)).or_default().push(key);
     }
 
     /// Takes a system record in.
@@ -100,10 +86,7 @@ impl State {
 
     /// An account by its number.
     pub fn account_by_number(&self, number: AccountNumber) -> Option<Arc<Account>> {
-        self.by_number
-            .get(&number.0)
-            .and_then(|id| self.by_id.get(id))
-            .cloned()
+        self.by_number.get(&number.0).and_then(|id| self.by_id.get(id)).cloned()
     }
 
     /// Accounts in order of their ids.
@@ -113,15 +96,8 @@ impl State {
             _ => Bound::Included(query.prefix.as_str()),
         };
         let from_there = self.by_id.range::<str, _>((from, Bound::Unbounded));
-        let of_prefix = from_there
-            .take_while(|(id, _)| id.starts_with(&query.prefix))
-            .map(|(_, account)| account);
-        let on_plan = of_prefix.filter(|account| {
-            query
-                .plan
-                .as_deref()
-                .is_none_or(|plan| plan == &*account.plan)
-        });
+        let of_prefix = from_there.take_while(|(id, _)| id.starts_with(&query.prefix)).map(|(_, account)| account);
+        let on_plan = of_prefix.filter(|account| query.plan.as_deref().is_none_or(|plan| plan == &*account.plan));
         on_plan.take(query.limit).cloned().collect()
     }
 
@@ -137,43 +113,31 @@ impl State {
 
     /// Every system record in force.
     pub fn all_system(&self) -> impl Iterator<Item = SystemRecord> {
-        self.system
-            .iter()
-            .map(|((topic, key), value)| SystemRecord {
-                topic: topic.clone(),
-                key: key.clone(),
-                value: Some(value.clone()),
-            })
+        self.system.iter().map(|((topic, key), value)| SystemRecord {
+            topic: topic.clone(),
+            key: key.clone(),
+            value: Some(value.clone()),
+        })
     }
 
     /// Accounts with something due.
     pub fn due_accounts(&self, now: Timestamp, limit: usize) -> Vec<Arc<str>> {
         let due = self.due.range(..=(now, u64::MAX)).take(limit);
-        due.filter_map(|(_, number)| self.by_number.get(number).cloned())
-            .collect()
+        due.filter_map(|(_, number)| self.by_number.get(number).cloned()).collect()
     }
 
     /// System records of a topic.
     pub fn system_records(&self, topic: &str) -> Vec<SystemRecord> {
-        self.all_system()
-            .filter(|record| &*record.topic == topic)
-            .collect()
+        self.all_system().filter(|record| &*record.topic == topic).collect()
     }
 
     /// Forgets keys of whole hours before an instant.
     pub fn forget_keys(&mut self, before: Timestamp) {
         let hour = before.millis().div_euclid(HOUR_MS);
         let kept = self.keys_by_hour.split_off(&hour);
-        for key in std::mem::replace(&mut self.keys_by_hour, kept)
-            .into_values()
-            .flatten()
-        {
+        for key in std::mem::replace(&mut self.keys_by_hour, kept).into_values().flatten() {
             // A key that was used again after it had lapsed has a newer record, which stays.
-            if self
-                .keys
-                .get(&key)
-                .is_some_and(|record| record.recorded_at < before)
-            {
+            if self.keys.get(&key).is_some_and(|record| record.recorded_at < before) {
                 self.keys.remove(&key);
             }
         }

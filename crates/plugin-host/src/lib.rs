@@ -1,1 +1,23 @@
-//! plugin-host.
+//! Runs plugins in wasmtime: validates a component, makes a snapshot of it with its configuration loaded, and calls it
+//! in fresh, limited instances. The only crate that knows wasmtime.
+//!
+//! A plugin is a function of its configuration and its argument. The linker is empty, so it has no clock, no
+//! randomness, no files and no network; fuel bounds its work to the instruction, an epoch its time, a limiter its
+//! memory, and host-call fuel what the host lifts out of its answer. After each call the instance is dropped: no state
+//! leaks from one call to the next, and a trap needs no clean-up.
+#![deny(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
+
+mod cache;
+mod call;
+mod engine;
+mod limits;
+mod prepare;
+mod slots;
+mod snapshot;
+mod validate;
+mod wit;
+
+pub use limits::Limits;
+pub use prepare::{ConfigProblem, PluginHost, PrepareError, Prepared};
+pub use validate::{Description, Rejected};

@@ -1,22 +1,9 @@
 //! What wit-bindgen makes of the WIT: one module for each world.
-#![allow(
-    missing_docs,
-    unreachable_pub,
-    clippy::all,
-    clippy::pedantic,
-    reason = "this is generated code"
-)]
-#![allow(
-    clippy::use_self,
-    clippy::allow_attributes_without_reason,
-    reason = "this is generated code"
-)]
+#![allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "this is generated code")]
+#![allow(clippy::use_self, clippy::allow_attributes_without_reason, reason = "this is generated code")]
 
 /// Bindings of the world `pricing-plugin`.
-#[allow(
-    unsafe_code,
-    reason = "the generated glue passes values over the component boundary"
-)]
+#[allow(unsafe_code, reason = "the generated glue passes values over the component boundary")]
 pub mod pricing {
     wit_bindgen::generate!({
         path: "wit/v0.1",

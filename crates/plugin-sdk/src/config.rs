@@ -14,18 +14,9 @@ pub struct Table {
 impl Table {
     /// Opens a configuration.
     pub fn parse(config: &str) -> Result<Self, Vec<ConfigProblem>> {
-        let problem = |reason: String| {
-            vec![ConfigProblem {
-                path: String::new(),
-                reason,
-            }]
-        };
+        let problem = |reason: String| vec![ConfigProblem { path: String::new(), reason }];
         match serde_json::from_str(config) {
-            Ok(Value::Object(members)) => Ok(Self {
-                path: String::new(),
-                members,
-                problems: Vec::new(),
-            }),
+            Ok(Value::Object(members)) => Ok(Self { path: String::new(), members, problems: Vec::new() }),
             Ok(_) => Err(problem("must be an object".to_owned())),
             Err(error) => Err(problem(format!("is not JSON: {error}"))),
         }
@@ -34,18 +25,11 @@ impl Table {
     /// Notes that a member is wrong.
     pub fn problem(&mut self, member: &str, reason: impl Into<String>) {
         let path = self.path_of(member);
-        self.problems.push(ConfigProblem {
-            path,
-            reason: reason.into(),
-        });
+        self.problems.push(ConfigProblem { path, reason: reason.into() });
     }
 
     /// Reads a member that may be absent.
-    pub fn optional<T>(
-        &mut self,
-        member: &str,
-        read: impl FnOnce(&Value) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn optional<T>(&mut self, member: &str, read: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
         let value = self.members.remove(member)?;
         match read(&value) {
             Ok(value) => Some(value),
@@ -57,11 +41,7 @@ impl Table {
     }
 
     /// Reads a member that must be there; `None` where it is missing or wrong, which `finish` then reports.
-    pub fn required<T>(
-        &mut self,
-        member: &str,
-        read: impl FnOnce(&Value) -> Result<T, String>,
-    ) -> Option<T> {
+    pub fn required<T>(&mut self, member: &str, read: impl FnOnce(&Value) -> Result<T, String>) -> Option<T> {
         if !self.members.contains_key(member) {
             self.problem(member, "is required");
         }
@@ -81,8 +61,7 @@ impl Table {
             None => Vec::new(),
             Some(Value::Array(values)) => {
                 let path = self.path_of(member);
-                let inner =
-                    |(index, value)| self.inner(format!("{path}[{index}]"), value, &mut read);
+                let inner = |(index, value)| self.inner(format!("{path}[{index}]"), value, &mut read);
                 values.into_iter().enumerate().filter_map(inner).collect()
             }
             Some(_) => {
@@ -93,17 +72,10 @@ impl Table {
     }
 
     /// Reads an object of one kind of member; an absent one is empty.
-    pub fn map<T>(
-        &mut self,
-        member: &str,
-        read: impl Fn(&Value) -> Result<T, String>,
-    ) -> Vec<(String, T)> {
+    pub fn map<T>(&mut self, member: &str, read: impl Fn(&Value) -> Result<T, String>) -> Vec<(String, T)> {
         let all = self.table(member, |table| {
             let names: Vec<String> = table.members.keys().cloned().collect();
-            names
-                .into_iter()
-                .filter_map(|name| table.optional(&name, &read).map(|value| (name, value)))
-                .collect()
+            names.into_iter().filter_map(|name| table.optional(&name, &read).map(|value| (name, value))).collect()
         });
         all.unwrap_or_default()
     }
@@ -111,11 +83,7 @@ impl Table {
     /// Ends the reading: what was not taken is unknown, and a problem.
     pub fn finish(mut self) -> Result<(), Vec<ConfigProblem>> {
         self.report_unknown();
-        if self.problems.is_empty() {
-            Ok(())
-        } else {
-            Err(self.problems)
-        }
+        if self.problems.is_empty() { Ok(()) } else { Err(self.problems) }
     }
 
     /// Reads a decimal, which must be a string: a JSON number has been a float somewhere.
@@ -129,25 +97,18 @@ impl Table {
     /// Reads a decimal that is not below zero.
     pub fn rate(value: &Value) -> Result<Decimal, String> {
         let rate = Self::decimal(value)?;
-        if rate.is_negative() {
-            Err("must not be below zero".to_owned())
-        } else {
-            Ok(rate)
-        }
+        if rate.is_negative() { Err("must not be below zero".to_owned()) } else { Ok(rate) }
     }
 
     /// Reads a whole number that is not below zero.
     pub fn integer(value: &Value) -> Result<u64, String> {
-        value
-            .as_u64()
-            .ok_or_else(|| "must be a whole number, not below zero".to_owned())
+        value.as_u64().ok_or_else(|| "must be a whole number, not below zero".to_owned())
     }
 
     /// Reads a text that is not empty.
     pub fn text(value: &Value) -> Result<String, String> {
         let text = value.as_str().filter(|text| !text.is_empty());
-        text.map(str::to_owned)
-            .ok_or_else(|| "must be a text".to_owned())
+        text.map(str::to_owned).ok_or_else(|| "must be a text".to_owned())
     }
 
     /// Reads a list of texts, or a single one.
@@ -160,31 +121,15 @@ impl Table {
     }
 
     fn path_of(&self, member: &str) -> String {
-        if self.path.is_empty() {
-            member.to_owned()
-        } else {
-            format!("{}.{member}", self.path)
-        }
+        if self.path.is_empty() { member.to_owned() } else { format!("{}.{member}", self.path) }
     }
 
-    fn inner<T>(
-        &mut self,
-        path: String,
-        value: Value,
-        read: impl FnOnce(&mut Self) -> T,
-    ) -> Option<T> {
+    fn inner<T>(&mut self, path: String, value: Value, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let Value::Object(members) = value else {
-            self.problems.push(ConfigProblem {
-                path,
-                reason: "must be a table".to_owned(),
-            });
+            self.problems.push(ConfigProblem { path, reason: "must be a table".to_owned() });
             return None;
         };
-        let mut inner = Self {
-            path,
-            members,
-            problems: Vec::new(),
-        };
+        let mut inner = Self { path, members, problems: Vec::new() };
         let value = read(&mut inner);
         inner.report_unknown();
         self.problems.append(&mut inner.problems);
@@ -204,20 +149,15 @@ mod tests {
 
     #[test]
     fn every_problem_is_reported_with_its_path() {
-        let mut table = Table::parse(
-            r#"{"a": 1, "b": {"c": 0.5, "x": 1}, "l": [{"d": "1"}, 7, {"d": "-1"}], "y": 2}"#,
-        )
-        .unwrap();
+        let mut table =
+            Table::parse(r#"{"a": 1, "b": {"c": 0.5, "x": 1}, "l": [{"d": "1"}, 7, {"d": "-1"}], "y": 2}"#).unwrap();
         table.required("a", Table::text);
         table.required("missing", Table::integer);
         table.table("b", |b| b.required("c", Table::decimal));
         let rates = table.tables("l", |l| l.required("d", Table::rate));
         assert_eq!(rates.len(), 2);
         let problems = table.finish().unwrap_err();
-        let found: Vec<String> = problems
-            .iter()
-            .map(|p| format!("{}: {}", p.path, p.reason))
-            .collect();
+        let found: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
         assert_eq!(
             found,
             [

@@ -41,10 +41,7 @@ impl std::error::Error for DecimalError {}
 
 impl Decimal {
     /// One.
-    pub const ONE: Self = Self {
-        digits: 1,
-        scale: 0,
-    };
+    pub const ONE: Self = Self { digits: 1, scale: 0 };
 
     /// Whether it is below zero.
     pub fn is_negative(self) -> bool {
@@ -58,11 +55,7 @@ impl Decimal {
 
     /// The exact product; `None` beyond the range of decimals.
     pub fn checked_mul(self, other: Self) -> Option<Self> {
-        Self {
-            digits: self.digits.checked_mul(other.digits)?,
-            scale: self.scale.checked_add(other.scale)?,
-        }
-        .normal()
+        Self { digits: self.digits.checked_mul(other.digits)?, scale: self.scale.checked_add(other.scale)? }.normal()
     }
 
     /// The number in micro-credits, taken as credits and rounded half to even; `None` beyond 64 bits.
@@ -76,8 +69,7 @@ impl Decimal {
             self.digits /= 10;
             self.scale -= 1;
         }
-        (self.scale <= SCALE_MAX && self.digits.unsigned_abs() < 10_u128.pow(DIGITS_MAX))
-            .then_some(self)
+        (self.scale <= SCALE_MAX && self.digits.unsigned_abs() < 10_u128.pow(DIGITS_MAX)).then_some(self)
     }
 }
 
@@ -86,21 +78,12 @@ impl FromStr for Decimal {
 
     /// Reads decimal text exactly, with or without an exponent.
     fn from_str(text: &str) -> Result<Self, DecimalError> {
-        let (negative, rest) = text
-            .strip_prefix('-')
-            .map_or((false, text), |rest| (true, rest));
+        let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (
-                mantissa,
-                exponent
-                    .parse::<i32>()
-                    .map_err(|_| DecimalError::Malformed)?,
-            ),
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().map_err(|_| DecimalError::Malformed)?),
             None => (rest, 0),
         };
-        let (whole, fraction) = mantissa
-            .split_once('.')
-            .map_or((mantissa, None), |(w, f)| (w, Some(f)));
+        let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
         let is_digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         if !is_digits(whole) || !fraction.is_none_or(is_digits) {
             return Err(DecimalError::Malformed);
@@ -108,9 +91,7 @@ impl FromStr for Decimal {
         let fraction = fraction.unwrap_or("");
         let mut digits: i128 = 0;
         for digit in whole.bytes().chain(fraction.bytes()) {
-            let next = digits
-                .checked_mul(10)
-                .and_then(|d| d.checked_add(i128::from(digit - b'0')));
+            let next = digits.checked_mul(10).and_then(|d| d.checked_add(i128::from(digit - b'0')));
             digits = next.ok_or(DecimalError::OutOfRange)?;
         }
         let places = i64::try_from(fraction.len()).map_err(|_| DecimalError::OutOfRange)?;
@@ -123,22 +104,11 @@ impl FromStr for Decimal {
             Ok(scale) => (digits, scale),
             Err(_) => {
                 let up = u32::try_from(-scale).map_err(|_| DecimalError::OutOfRange)?;
-                (
-                    10_i128
-                        .checked_pow(up)
-                        .and_then(|p| digits.checked_mul(p))
-                        .ok_or(DecimalError::OutOfRange)?,
-                    0,
-                )
+                (10_i128.checked_pow(up).and_then(|p| digits.checked_mul(p)).ok_or(DecimalError::OutOfRange)?, 0)
             }
         };
         let signed = if negative { -digits } else { digits };
-        Self {
-            digits: signed,
-            scale,
-        }
-        .normal()
-        .ok_or(DecimalError::OutOfRange)
+        Self { digits: signed, scale }.normal().ok_or(DecimalError::OutOfRange)
     }
 }
 
@@ -160,24 +130,10 @@ impl fmt::Display for Decimal {
 /// A line: `quantity` × `rate` ÷ `per`, in credits, rounded once, half to even, to the micro-credit.
 ///
 /// `per` is 1 for a rate per unit, 1,000,000 for one per million, 60 for one per minute of seconds.
-pub fn line(
-    label: &str,
-    unit: &str,
-    quantity: u64,
-    rate: Decimal,
-    per: u64,
-) -> Result<LineItem, Refusal> {
-    let credits = times(quantity, rate, per).ok_or_else(|| {
-        Refusal::InvalidUsage(format!(
-            "{quantity} {unit} cost more than any account can hold"
-        ))
-    })?;
-    Ok(LineItem {
-        label: label.to_owned(),
-        unit: unit.to_owned(),
-        quantity,
-        credits,
-    })
+pub fn line(label: &str, unit: &str, quantity: u64, rate: Decimal, per: u64) -> Result<LineItem, Refusal> {
+    let credits = times(quantity, rate, per)
+        .ok_or_else(|| Refusal::InvalidUsage(format!("{quantity} {unit} cost more than any account can hold")))?;
+    Ok(LineItem { label: label.to_owned(), unit: unit.to_owned(), quantity, credits })
 }
 
 /// `quantity` × `rate` ÷ `per` in micro-credits, half to even; `None` out of range.
@@ -193,10 +149,7 @@ pub fn times(quantity: u64, rate: Decimal, per: u64) -> Option<i64> {
     if denominator <= 0 {
         return None;
     }
-    let (floor, rest) = (
-        numerator.div_euclid(denominator),
-        numerator.rem_euclid(denominator),
-    );
+    let (floor, rest) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
     let up = match (rest.checked_mul(2)?).cmp(&denominator) {
         std::cmp::Ordering::Less => false,
         std::cmp::Ordering::Greater => true,
@@ -223,33 +176,13 @@ mod tests {
             ("1000000", "1000000"),
             ("123456789012345678", "123456789012345678"),
         ] {
-            assert_eq!(
-                text.parse::<Decimal>().unwrap().to_string(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(text.parse::<Decimal>().unwrap().to_string(), expected, "{text}");
         }
-        for text in [
-            "", "-", ".5", "1.", "1,5", "+1", "1e", "1e+", "e5", "0x1", "1 ", "NaN", "1e1.5",
-        ] {
-            assert_eq!(
-                text.parse::<Decimal>(),
-                Err(DecimalError::Malformed),
-                "{text}"
-            );
+        for text in ["", "-", ".5", "1.", "1,5", "+1", "1e", "1e+", "e5", "0x1", "1 ", "NaN", "1e1.5"] {
+            assert_eq!(text.parse::<Decimal>(), Err(DecimalError::Malformed), "{text}");
         }
-        for text in [
-            "1e-19",
-            "1e18",
-            "1234567890123456789",
-            "1e99",
-            "1e-2147483648",
-        ] {
-            assert_eq!(
-                text.parse::<Decimal>(),
-                Err(DecimalError::OutOfRange),
-                "{text}"
-            );
+        for text in ["1e-19", "1e18", "1234567890123456789", "1e99", "1e-2147483648"] {
+            assert_eq!(text.parse::<Decimal>(), Err(DecimalError::OutOfRange), "{text}");
         }
     }
 
@@ -266,15 +199,8 @@ mod tests {
             (1, "-0.0000015", 1, -2),
             (1, "0.000000000000000001", 1, 0),
         ] {
-            assert_eq!(
-                times(quantity, rate.parse().unwrap(), per),
-                Some(expected),
-                "{quantity} × {rate} ÷ {per}"
-            );
+            assert_eq!(times(quantity, rate.parse().unwrap(), per), Some(expected), "{quantity} × {rate} ÷ {per}");
         }
-        assert_eq!(
-            times(u64::MAX, "999999999999999999".parse().unwrap(), 1),
-            None
-        );
+        assert_eq!(times(u64::MAX, "999999999999999999".parse().unwrap(), 1), None);
     }
 }

@@ -28,10 +28,7 @@ impl UsageEvent {
     /// The event with a quantity more; kept sorted by unit, as the host sends them.
     #[must_use]
     pub fn quantity(mut self, unit: &str, amount: u64) -> Self {
-        self.quantities.push(Quantity {
-            unit: unit.to_owned(),
-            amount,
-        });
+        self.quantities.push(Quantity { unit: unit.to_owned(), amount });
         self.quantities.sort_by(|a, b| a.unit.cmp(&b.unit));
         self
     }
@@ -39,29 +36,19 @@ impl UsageEvent {
     /// The event with an attribute more.
     #[must_use]
     pub fn attribute(mut self, key: &str, value: &str) -> Self {
-        self.attributes.push(Attribute {
-            key: key.to_owned(),
-            value: value.to_owned(),
-        });
+        self.attributes.push(Attribute { key: key.to_owned(), value: value.to_owned() });
         self.attributes.sort_by(|a, b| a.key.cmp(&b.key));
         self
     }
 
     /// How many of a unit; 0 where it is not in the event.
     pub fn amount_of(&self, unit: &str) -> u64 {
-        self.quantities
-            .iter()
-            .find(|quantity| quantity.unit == unit)
-            .map_or(0, |quantity| quantity.amount)
+        self.quantities.iter().find(|quantity| quantity.unit == unit).map_or(0, |quantity| quantity.amount)
     }
 
     /// The refusal of an event whose model has no price.
     pub fn unpriced_model(&self) -> Refusal {
-        Refusal::Unpriced(Unpriced {
-            model: self.model.clone(),
-            activity: self.activity.clone(),
-            unit: None,
-        })
+        Refusal::Unpriced(Unpriced { model: self.model.clone(), activity: self.activity.clone(), unit: None })
     }
 
     /// The refusal of an event with a unit that has no price.

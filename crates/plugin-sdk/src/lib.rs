@@ -41,10 +41,7 @@
 //!
 //! A plugin is a function of its configuration and its argument: it has no clock, no randomness, no files, no network,
 //! and every call may be made in a fresh instance. `wit/v0.1/plugin.wit` is the interface itself, for other languages.
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 #[doc(hidden)]
 pub mod bindings;
@@ -54,9 +51,7 @@ mod event;
 pub mod pattern;
 
 pub use bindings::pricing::exports::purser::plugin::pricing::{LineItem, Quote, Refusal, Unpriced};
-pub use bindings::pricing::purser::plugin::types::{
-    Attribute, ConfigProblem, Quantity, UsageEvent,
-};
+pub use bindings::pricing::purser::plugin::types::{Attribute, ConfigProblem, Quantity, UsageEvent};
 pub use decimal::{Decimal, line};
 
 /// A plugin that prices.
@@ -95,7 +90,7 @@ macro_rules! export_pricing {
                 }
             }
 
-            $crate::bindings::pricing::export_pricing_plugin!(Exported with_types_in $crate::bindings::pricing);
+    $crate::bindings::pricing::export_pricing_plugin!(Exported with_types_in $crate::bindings::pricing);
         };
     };
 }

@@ -113,7 +113,8 @@ pub fn import(price_map: &str, options: &Options) -> Result<Imported, ImportErro
     let mut models = Vec::new();
     let mut skipped = Vec::new();
     for wanted in &options.patterns {
-        let names: Vec<&String> = map.models.keys().filter(|name| *name != SPECIMEN && pattern::matches(wanted, name)).collect();
+        let names: Vec<&String> =
+            map.models.keys().filter(|name| *name != SPECIMEN && pattern::matches(wanted, name)).collect();
         if names.is_empty() {
             return Err(ImportError::NoModel(wanted.clone()));
         }
@@ -165,13 +166,7 @@ fn model(name: &str, stated: &RawValue, map: &PriceMap<'_>, credits_per_usd: u64
     });
     let provider = members.get("litellm_provider").and_then(|v| serde_json::from_str::<String>(v.get()).ok());
     let provider = provider.unwrap_or_default();
-    Ok(Model {
-        names: names(name, &provider, map),
-        fallbacks: fallbacks.collect(),
-        provider,
-        base,
-        tiers,
-    })
+    Ok(Model { names: names(name, &provider, map), fallbacks: fallbacks.collect(), provider, base, tiers })
 }
 
 /// A name that begins with its provider, and that nothing else has without it, is priced without it too.

@@ -33,7 +33,8 @@ fn write_model(out: &mut String, model: &Model) -> std::fmt::Result {
     writeln!(out, "models = [{}]", names.join(", "))?;
     write_prices(out, &model.base, "\n")?;
     if !model.fallbacks.is_empty() {
-        let rules: Vec<String> = model.fallbacks.iter().map(|(unit, like)| format!("{unit} = {}", quoted(like))).collect();
+        let rules: Vec<String> =
+            model.fallbacks.iter().map(|(unit, like)| format!("{unit} = {}", quoted(like))).collect();
         writeln!(out, "fallbacks = {{ {} }}", rules.join(", "))?;
     }
     for (above, prices) in &model.tiers {

@@ -1,13 +1,8 @@
 //! Prices calls by their length. `README.md` is the reference of its configuration.
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 use plugin_sdk::config::Table;
-use plugin_sdk::{
-    ConfigProblem, Decimal, LineItem, PricingPlugin, Quote, Refusal, UsageEvent, line,
-};
+use plugin_sdk::{ConfigProblem, Decimal, LineItem, PricingPlugin, Quote, Refusal, UsageEvent, line};
 
 /// What a call costs.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,22 +24,14 @@ const SECONDS: &str = "seconds";
 impl PricingPlugin for CallMinutes {
     fn configure(config: &str) -> Result<Self, Vec<ConfigProblem>> {
         let mut table = Table::parse(config)?;
-        let markup = table
-            .optional("markup", Table::rate)
-            .unwrap_or(Decimal::ONE);
-        let per_minute = table
-            .required("per_minute", Table::rate)
-            .unwrap_or_default();
-        let increment_seconds = table
-            .optional("increment_seconds", Table::integer)
-            .unwrap_or(60);
+        let markup = table.optional("markup", Table::rate).unwrap_or(Decimal::ONE);
+        let per_minute = table.required("per_minute", Table::rate).unwrap_or_default();
+        let increment_seconds = table.optional("increment_seconds", Table::integer).unwrap_or(60);
         if increment_seconds == 0 {
             table.problem("increment_seconds", "must be at least 1");
         }
         let free_seconds = table.optional("free_seconds", Table::integer).unwrap_or(0);
-        let connection_fee = table
-            .optional("connection_fee", Table::rate)
-            .unwrap_or_default();
+        let connection_fee = table.optional("connection_fee", Table::rate).unwrap_or_default();
         let minimum = table.optional("minimum", Table::rate).unwrap_or_default();
         let per_unit = table.map("per_unit", Table::rate);
         if per_unit.iter().any(|(unit, _)| unit == SECONDS) {
@@ -57,17 +44,11 @@ impl PricingPlugin for CallMinutes {
             })
         };
         let per_minute = marked("per_minute", per_minute);
-        let per_unit = per_unit
-            .into_iter()
-            .map(|(unit, rate)| (unit, marked("per_unit", rate)))
-            .collect();
+        let per_unit = per_unit.into_iter().map(|(unit, rate)| (unit, marked("per_unit", rate))).collect();
         let connection_fee = marked("connection_fee", connection_fee).micro_credits();
         let (connection_fee, minimum) = (connection_fee, minimum.micro_credits());
         if connection_fee.is_none() || minimum.is_none() {
-            table.problem(
-                "connection_fee",
-                "it or the minimum is more than any account can hold",
-            );
+            table.problem("connection_fee", "it or the minimum is more than any account can hold");
         }
         table.finish()?;
         Ok(Self {
@@ -82,31 +63,16 @@ impl PricingPlugin for CallMinutes {
 
     fn price(&self, event: &UsageEvent) -> Result<Quote, Refusal> {
         let mut items = Vec::new();
-        for quantity in event
-            .quantities
-            .iter()
-            .filter(|quantity| quantity.amount > 0)
-        {
+        for quantity in event.quantities.iter().filter(|quantity| quantity.amount > 0) {
             if quantity.unit == SECONDS {
                 self.call(quantity.amount, &mut items)?;
             } else {
-                let rate = self
-                    .per_unit
-                    .iter()
-                    .find(|(unit, _)| *unit == quantity.unit);
+                let rate = self.per_unit.iter().find(|(unit, _)| *unit == quantity.unit);
                 let (unit, rate) = rate.ok_or_else(|| event.unpriced_unit(&quantity.unit))?;
-                items.push(line(
-                    &unit.replace('_', " "),
-                    unit,
-                    quantity.amount,
-                    *rate,
-                    1,
-                )?);
+                items.push(line(&unit.replace('_', " "), unit, quantity.amount, *rate, 1)?);
             }
         }
-        let sum = items
-            .iter()
-            .fold(0_i64, |sum, item| sum.saturating_add(item.credits));
+        let sum = items.iter().fold(0_i64, |sum, item| sum.saturating_add(item.credits));
         if !items.is_empty() && sum < self.minimum_micros {
             items.push(fee("minimum", self.minimum_micros - sum));
         }
@@ -119,9 +85,7 @@ impl CallMinutes {
         let too_long = || Refusal::InvalidUsage("no call is that long".to_owned());
         let beyond_free = seconds.saturating_sub(self.free_seconds);
         let increments = beyond_free.div_ceil(self.increment_seconds);
-        let billed = increments
-            .checked_mul(self.increment_seconds)
-            .ok_or_else(too_long)?;
+        let billed = increments.checked_mul(self.increment_seconds).ok_or_else(too_long)?;
         if self.connection_fee_micros > 0 {
             items.push(fee("connection", self.connection_fee_micros));
         }
@@ -134,12 +98,7 @@ impl CallMinutes {
 }
 
 fn fee(label: &str, credits: i64) -> LineItem {
-    LineItem {
-        label: label.to_owned(),
-        unit: String::new(),
-        quantity: 1,
-        credits,
-    }
+    LineItem { label: label.to_owned(), unit: String::new(), quantity: 1, credits }
 }
 
 plugin_sdk::export_pricing!(CallMinutes);
@@ -157,10 +116,7 @@ mod tests {
         }
         match plugin.price(&event) {
             Ok(quote) => {
-                let items = quote
-                    .items
-                    .iter()
-                    .map(|item| format!("{} {}×{}", item.label, item.quantity, item.credits));
+                let items = quote.items.iter().map(|item| format!("{} {}×{}", item.label, item.quantity, item.credits));
                 items.collect::<Vec<_>>().join(", ")
             }
             Err(refusal) => format!("{refusal:?}"),
@@ -181,13 +137,7 @@ mod tests {
         }
         assert!(priced(config, "input_tokens=1").contains("input_tokens"));
         assert!(priced(config, "seconds=900000000000").contains("call time"));
-        assert!(
-            priced(
-                r#"{"per_minute": "900000000000"}"#,
-                "seconds=9007199254740991"
-            )
-            .contains("InvalidUsage")
-        );
+        assert!(priced(r#"{"per_minute": "900000000000"}"#, "seconds=9007199254740991").contains("InvalidUsage"));
     }
 
     #[test]
@@ -206,26 +156,15 @@ mod tests {
     #[test]
     fn markup_minimum_and_other_units() {
         let config = r#"{"per_minute": "10", "markup": "1.5", "minimum": "20", "per_unit": {"messages": "0"}}"#;
-        assert_eq!(
-            priced(config, "seconds=5"),
-            "call time 5×15000000, minimum 1×5000000"
-        );
-        assert_eq!(
-            priced(config, "seconds=5 messages=2"),
-            "messages 2×0, call time 5×15000000, minimum 1×5000000"
-        );
+        assert_eq!(priced(config, "seconds=5"), "call time 5×15000000, minimum 1×5000000");
+        assert_eq!(priced(config, "seconds=5 messages=2"), "messages 2×0, call time 5×15000000, minimum 1×5000000");
     }
 
     #[test]
     fn problems_are_named() {
-        let problems = CallMinutes::configure(
-            r#"{"increment_seconds": 0, "per_unit": {"seconds": "1"}, "x": 1}"#,
-        )
-        .unwrap_err();
+        let problems =
+            CallMinutes::configure(r#"{"increment_seconds": 0, "per_unit": {"seconds": "1"}, "x": 1}"#).unwrap_err();
         let found: Vec<String> = problems.iter().map(|p| p.path.clone()).collect();
-        assert_eq!(
-            found,
-            ["per_minute", "increment_seconds", "per_unit.seconds", "x"]
-        );
+        assert_eq!(found, ["per_minute", "increment_seconds", "per_unit.seconds", "x"]);
     }
 }

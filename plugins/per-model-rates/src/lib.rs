@@ -1,8 +1,5 @@
 //! Prices tokens, messages and every other unit by model. `README.md` is the reference of its configuration.
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 mod config;
 mod rates;

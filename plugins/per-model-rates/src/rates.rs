@@ -51,42 +51,21 @@ pub(crate) fn price(rates: &PerModelRates, event: &UsageEvent) -> Result<Quote, 
         return Ok(Quote { items: Vec::new() });
     }
     let model = find(rates, event.model.as_deref()).ok_or_else(|| event.unpriced_model())?;
-    let context: u64 = CONTEXT_UNITS
-        .iter()
-        .fold(0, |sum, unit| sum.saturating_add(event.amount_of(unit)));
-    let tier = model
-        .tiers
-        .iter()
-        .rev()
-        .find(|tier| context > tier.above_context_tokens);
+    let context: u64 = CONTEXT_UNITS.iter().fold(0, |sum, unit| sum.saturating_add(event.amount_of(unit)));
+    let tier = model.tiers.iter().rev().find(|tier| context > tier.above_context_tokens);
     let applied = tier.map_or(&model.base, |tier| &tier.rates);
     let mut items = Vec::with_capacity(event.quantities.len());
     let mut sum: i64 = 0;
-    for quantity in event
-        .quantities
-        .iter()
-        .filter(|quantity| quantity.amount > 0)
-    {
+    for quantity in event.quantities.iter().filter(|quantity| quantity.amount > 0) {
         let rate = applied.iter().find(|rate| rate.unit == quantity.unit);
         let rate = rate.ok_or_else(|| event.unpriced_unit(&quantity.unit))?;
-        let item = line(
-            &rate.label,
-            &rate.unit,
-            quantity.amount,
-            rate.credits,
-            rate.per,
-        )?;
+        let item = line(&rate.label, &rate.unit, quantity.amount, rate.credits, rate.per)?;
         sum = sum.saturating_add(item.credits);
         items.push(item);
     }
     if sum < rates.minimum {
         let credits = rates.minimum - sum;
-        items.push(LineItem {
-            label: "minimum".to_owned(),
-            unit: String::new(),
-            quantity: 1,
-            credits,
-        });
+        items.push(LineItem { label: "minimum".to_owned(), unit: String::new(), quantity: 1, credits });
     }
     Ok(Quote { items })
 }
@@ -95,10 +74,7 @@ fn find<'a>(rates: &'a PerModelRates, model: Option<&str>) -> Option<&'a Model> 
     let model = model?;
     let exact = rates.exact.get(model);
     let found = exact.or_else(|| {
-        let matching = rates
-            .patterns
-            .iter()
-            .find(|(pattern, _)| pattern::matches(pattern, model));
+        let matching = rates.patterns.iter().find(|(pattern, _)| pattern::matches(pattern, model));
         matching.map(|(_, index)| index)
     });
     found.and_then(|index| rates.models.get(*index))

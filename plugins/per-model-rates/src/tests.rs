@@ -28,10 +28,7 @@ fn priced(config: &str, model: Option<&str>, quantities: &str) -> String {
     match plugin.price(&event) {
         Ok(quote) => {
             let sum: i64 = quote.items.iter().map(|item| item.credits).sum();
-            let items = quote
-                .items
-                .iter()
-                .map(|item| format!("{} {}", item.label, item.credits));
+            let items = quote.items.iter().map(|item| format!("{} {}", item.label, item.credits));
             format!("{sum}: {}", items.collect::<Vec<_>>().join(", "))
         }
         Err(Refusal::Unpriced(unpriced)) => {
@@ -50,17 +47,9 @@ fn prices() {
             "input_tokens=374 output_tokens=44 messages=1",
             "82500: input tokens 56100, messages 0, output tokens 26400",
         ),
-        (
-            "gpt-4o-mini-2024-07-18",
-            "input_tokens=1000000",
-            "150000000: input tokens 150000000",
-        ),
+        ("gpt-4o-mini-2024-07-18", "input_tokens=1000000", "150000000: input tokens 150000000"),
         ("gpt-4o-mini", "input_tokens=1", "150: input tokens 150"),
-        (
-            "gpt-4o-mini",
-            "reasoning_tokens=10",
-            "6000: reasoning tokens 6000",
-        ),
+        ("gpt-4o-mini", "reasoning_tokens=10", "6000: reasoning tokens 6000"),
         (
             "gpt-4o-mini",
             "cache_read_tokens=10 cache_write_tokens=10",
@@ -70,17 +59,9 @@ fn prices() {
         ("nobody", "images=0", "0: "),
         ("gpt-4o-mini", "images=1", "unpriced gpt-4o-mini images"),
         ("gpt-4o", "input_tokens=1", "unpriced gpt-4o -"),
-        (
-            "claude-x",
-            "input_tokens=1 images=2",
-            "3003000: images 3000000, input tokens 3000",
-        ),
+        ("claude-x", "input_tokens=1 images=2", "3003000: images 3000000, input tokens 3000"),
     ] {
-        assert_eq!(
-            priced(CONFIG, Some(model), quantities),
-            expected,
-            "{model} {quantities}"
-        );
+        assert_eq!(priced(CONFIG, Some(model), quantities), expected, "{model} {quantities}");
     }
     assert_eq!(priced(CONFIG, None, "messages=1"), "unpriced - -");
 }
@@ -88,33 +69,17 @@ fn prices() {
 #[test]
 fn a_tier_is_chosen_by_the_context_and_applies_to_every_token() {
     for (quantities, expected) in [
-        (
-            "input_tokens=200000 output_tokens=1",
-            "250010000: input tokens 250000000, output tokens 10000",
-        ),
-        (
-            "input_tokens=200001 output_tokens=1",
-            "500017500: input tokens 500002500, output tokens 15000",
-        ),
+        ("input_tokens=200000 output_tokens=1", "250010000: input tokens 250000000, output tokens 10000"),
+        ("input_tokens=200001 output_tokens=1", "500017500: input tokens 500002500, output tokens 15000"),
         (
             "input_tokens=1 cache_read_tokens=200000 output_tokens=1",
             "25017500: cache read tokens 25000000, input tokens 2500, output tokens 15000",
         ),
-        (
-            "input_tokens=1 output_tokens=300000",
-            "3000001250: input tokens 1250, output tokens 3000000000",
-        ),
+        ("input_tokens=1 output_tokens=300000", "3000001250: input tokens 1250, output tokens 3000000000"),
         // Reasoning has no price of its own, so it costs what output costs, in the tier too.
-        (
-            "input_tokens=200001 reasoning_tokens=1",
-            "500017500: input tokens 500002500, reasoning tokens 15000",
-        ),
+        ("input_tokens=200001 reasoning_tokens=1", "500017500: input tokens 500002500, reasoning tokens 15000"),
     ] {
-        assert_eq!(
-            priced(CONFIG, Some("gemini-2.5-pro"), quantities),
-            expected,
-            "{quantities}"
-        );
+        assert_eq!(priced(CONFIG, Some("gemini-2.5-pro"), quantities), expected, "{quantities}");
     }
 }
 
@@ -122,18 +87,9 @@ fn a_tier_is_chosen_by_the_context_and_applies_to_every_token() {
 fn a_markup_and_a_minimum() {
     let config = r#"{"markup": "1.2", "minimum": "0.001", "models": [
         {"models": "m", "per_million": {"input_tokens": "150"}, "per_unit": {"messages": "0"}}]}"#;
-    assert_eq!(
-        priced(config, Some("m"), "input_tokens=374"),
-        "67320: input tokens 67320"
-    );
-    assert_eq!(
-        priced(config, Some("m"), "input_tokens=1"),
-        "1000: input tokens 180, minimum 820"
-    );
-    assert_eq!(
-        priced(config, Some("m"), "messages=1"),
-        "1000: messages 0, minimum 1000"
-    );
+    assert_eq!(priced(config, Some("m"), "input_tokens=374"), "67320: input tokens 67320");
+    assert_eq!(priced(config, Some("m"), "input_tokens=1"), "1000: input tokens 180, minimum 820");
+    assert_eq!(priced(config, Some("m"), "messages=1"), "1000: messages 0, minimum 1000");
     assert_eq!(priced(config, Some("m"), "messages=0"), "0: ");
 }
 
@@ -154,10 +110,7 @@ fn every_problem_of_a_configuration_is_named() {
             {"models": "m", "per_unit": {"x": "1"}, "tiers": [{"per_million": {}}]}]}"#,
     )
     .unwrap_err();
-    let found: Vec<String> = problems
-        .iter()
-        .map(|p| format!("{}: {}", p.path, p.reason))
-        .collect();
+    let found: Vec<String> = problems.iter().map(|p| format!("{}: {}", p.path, p.reason)).collect();
     assert_eq!(
         found,
         [

@@ -50,21 +50,10 @@ fn texts_that_are_no_amounts() {
 
 #[test]
 fn halves_round_to_even() {
-    for (numerator, denominator, expected) in [
-        (1, 2, 0),
-        (3, 2, 2),
-        (5, 2, 2),
-        (-1, 2, 0),
-        (-3, 2, -2),
-        (7, 3, 2),
-        (8, 3, 3),
-        (-7, 3, -2),
-    ] {
-        assert_eq!(
-            divide_half_even(numerator, denominator),
-            Some(expected),
-            "{numerator}/{denominator}"
-        );
+    for (numerator, denominator, expected) in
+        [(1, 2, 0), (3, 2, 2), (5, 2, 2), (-1, 2, 0), (-3, 2, -2), (7, 3, 2), (8, 3, 3), (-7, 3, -2)]
+    {
+        assert_eq!(divide_half_even(numerator, denominator), Some(expected), "{numerator}/{denominator}");
     }
     assert_eq!(divide_half_even(1, 0), None);
 }

@@ -4,8 +4,8 @@
 use crate::disk::Disk;
 use crate::small_segments;
 use ledger_core::{
-    Account, AccountNumber, Amount, Command, GrantRequest, Opening, Period, Plan, PlanBook, Source,
-    Status, Timestamp, execute, open, recount,
+    Account, AccountNumber, Amount, Command, GrantRequest, Opening, Period, Plan, PlanBook, Source, Status, Timestamp,
+    execute, open, recount,
 };
 use ledger_redb::RedbStore;
 use ledger_store::{AccountCommit, Batch, LedgerStore, Notes, Recorded, Wanted};
@@ -36,14 +36,7 @@ fn id(n: u64) -> Arc<str> {
 }
 
 fn load(store: &RedbStore, n: u64) -> Option<Arc<Account>> {
-    store
-        .load(&[Wanted {
-            account: id(n),
-            keys: Vec::new(),
-        }])
-        .unwrap()
-        .remove(0)
-        .account
+    store.load(&[Wanted { account: id(n), keys: Vec::new() }]).unwrap().remove(0).account
 }
 
 /// One batch that touches every account: opens them first, then grants one credit to each.
@@ -62,8 +55,7 @@ fn batch(present: &[Option<Arc<Account>>], round: u64) -> Batch {
                     status: Status::Active,
                     parent: None,
                 };
-                let (account, entries) =
-                    open(AccountNumber(n), &opening, &plan(), None, at(round)).unwrap();
+                let (account, entries) = open(AccountNumber(n), &opening, &plan(), None, at(round)).unwrap();
                 (0, account, entries)
             }
             Some(present) => {
@@ -75,36 +67,15 @@ fn batch(present: &[Option<Arc<Account>>], round: u64) -> Batch {
                     effective_at: None,
                     expires_at: None,
                 };
-                let outcome = execute(
-                    &mut account,
-                    &plans,
-                    &Command::Grant(grant),
-                    None,
-                    at(round),
-                )
-                .unwrap();
+                let outcome = execute(&mut account, &plans, &Command::Grant(grant), None, at(round)).unwrap();
                 (present.sequence, account, outcome.entries)
             }
         };
-        let recorded = |sealed| {
-            Arc::new(Recorded {
-                sealed,
-                details: None,
-                notes: Notes::default(),
-            })
-        };
+        let recorded = |sealed| Arc::new(Recorded { sealed, details: None, notes: Notes::default() });
         let entries = entries.into_iter().map(recorded).collect();
-        accounts.push(AccountCommit {
-            expected_sequence,
-            account: Arc::new(account),
-            entries,
-            keys: Vec::new(),
-        });
+        accounts.push(AccountCommit { expected_sequence, account: Arc::new(account), entries, keys: Vec::new() });
     }
-    Batch {
-        accounts,
-        system: Vec::new(),
-    }
+    Batch { accounts, system: Vec::new() }
 }
 
 /// Commits until the power goes; returns how many batches were acknowledged, and the accounts as of the last one.
@@ -113,11 +84,7 @@ fn work(store: &RedbStore, rounds: u64) -> (u64, Vec<Option<Arc<Account>>>) {
     let mut acknowledged = 0;
     for round in 0..rounds {
         let batch = batch(&present, round);
-        let after = batch
-            .accounts
-            .iter()
-            .map(|commit| Some(commit.account.clone()))
-            .collect();
+        let after = batch.accounts.iter().map(|commit| Some(commit.account.clone())).collect();
         if store.commit(batch).is_err() {
             break;
         }
@@ -149,14 +116,8 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
 
         let store = RedbStore::open_on(disk.clone(), small_segments()).unwrap();
         let survived: Vec<_> = (1..=ACCOUNTS).map(|n| load(&store, n)).collect();
-        let sequences: Vec<u64> = survived
-            .iter()
-            .map(|a| a.as_ref().map_or(0, |a| a.sequence))
-            .collect();
-        assert!(
-            sequences.iter().all(|s| *s == sequences[0]),
-            "cut {cut}: half a batch survived: {sequences:?}"
-        );
+        let sequences: Vec<u64> = survived.iter().map(|a| a.as_ref().map_or(0, |a| a.sequence)).collect();
+        assert!(sequences.iter().all(|s| *s == sequences[0]), "cut {cut}: half a batch survived: {sequences:?}");
         let expected = present[0].as_ref().map_or(0, |a| a.sequence);
         // The batch that was under way may have survived without its acknowledgement; no other may.
         let under_way = if expected == 0 { 2 } else { expected + 1 };
@@ -181,22 +142,11 @@ fn after_a_failed_commit_the_store_refuses_until_it_has_recovered() {
     let (_, present) = work(&store, 3);
     disk.cut_power_at(2, 1);
     assert!(store.commit(batch(&present, 10)).is_err());
-    assert!(
-        store.commit(batch(&present, 10)).is_err(),
-        "no commit may follow one whose fate is unknown"
-    );
-    assert!(
-        store.recover().is_err(),
-        "without power there is nothing to reopen"
-    );
+    assert!(store.commit(batch(&present, 10)).is_err(), "no commit may follow one whose fate is unknown");
+    assert!(store.recover().is_err(), "without power there is nothing to reopen");
     disk.turn_on();
     store.recover().unwrap();
     let found: Vec<_> = (1..=ACCOUNTS).map(|n| load(&store, n)).collect();
-    assert!(
-        found
-            .iter()
-            .flatten()
-            .all(|account| account.sequence >= present[0].as_ref().unwrap().sequence)
-    );
+    assert!(found.iter().flatten().all(|account| account.sequence >= present[0].as_ref().unwrap().sequence));
     assert_eq!(work(&store, 2).0, 2);
 }

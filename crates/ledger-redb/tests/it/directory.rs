@@ -5,17 +5,8 @@ use ledger_redb::{JOURNAL_FORMAT, RedbStore};
 use ledger_store::{Batch, LedgerStore, StoreError, SystemRecord};
 
 fn put(store: &RedbStore, key: &str) {
-    let record = SystemRecord {
-        topic: "t".into(),
-        key: key.into(),
-        value: Some("v".into()),
-    };
-    store
-        .commit(Batch {
-            accounts: Vec::new(),
-            system: vec![record],
-        })
-        .unwrap();
+    let record = SystemRecord { topic: "t".into(), key: key.into(), value: Some("v".into()) };
+    store.commit(Batch { accounts: Vec::new(), system: vec![record] }).unwrap();
 }
 
 #[test]
@@ -23,10 +14,7 @@ fn a_second_process_is_refused_while_the_first_runs() {
     let root = tempfile::tempdir().unwrap();
     let store = RedbStore::open(root.path(), small_segments()).unwrap();
     let second = RedbStore::open(root.path(), small_segments());
-    assert!(
-        matches!(second, Err(StoreError::InUse { .. })),
-        "{second:?}"
-    );
+    assert!(matches!(second, Err(StoreError::InUse { .. })), "{second:?}");
     drop(store);
     RedbStore::open(root.path(), small_segments()).unwrap();
 }
@@ -36,13 +24,8 @@ fn a_file_where_the_directory_should_be_is_named() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("data");
     std::fs::write(&path, "not a directory").unwrap();
-    let error = RedbStore::open(&path, small_segments())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("cannot create the data directory") && error.contains("data"),
-        "{error}"
-    );
+    let error = RedbStore::open(&path, small_segments()).unwrap_err().to_string();
+    assert!(error.contains("cannot create the data directory") && error.contains("data"), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), b"not a directory");
 }
 
@@ -58,17 +41,12 @@ fn a_journal_of_a_newer_format_is_refused() {
     {
         let table: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("segment");
         let mut table = transaction.open_table(table).unwrap();
-        table
-            .insert("format", (JOURNAL_FORMAT + 1).to_le_bytes().as_slice())
-            .unwrap();
+        table.insert("format", (JOURNAL_FORMAT + 1).to_le_bytes().as_slice()).unwrap();
     }
     transaction.commit().unwrap();
     drop(database);
     let error = RedbStore::open(root.path(), small_segments()).unwrap_err();
-    assert!(
-        matches!(error, StoreError::NewerFormat { found, .. } if found == JOURNAL_FORMAT + 1),
-        "{error}"
-    );
+    assert!(matches!(error, StoreError::NewerFormat { found, .. } if found == JOURNAL_FORMAT + 1), "{error}");
 }
 
 #[test]
@@ -82,8 +60,7 @@ fn a_dropped_record_shows() {
     let database = redb::Database::open(root.path().join("journal/0000000000000001.redb")).unwrap();
     let transaction = database.begin_write().unwrap();
     {
-        let table: redb::TableDefinition<'_, (u64, u8), &[u8]> =
-            redb::TableDefinition::new("records");
+        let table: redb::TableDefinition<'_, (u64, u8), &[u8]> = redb::TableDefinition::new("records");
         let mut table = transaction.open_table(table).unwrap();
         for part in [0, 1] {
             let third = table.remove((3, part)).unwrap().unwrap().value().to_vec();
@@ -92,13 +69,8 @@ fn a_dropped_record_shows() {
     }
     transaction.commit().unwrap();
     drop(database);
-    let error = RedbStore::open(root.path(), small_segments())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("record 2 does not follow record 1"),
-        "{error}"
-    );
+    let error = RedbStore::open(root.path(), small_segments()).unwrap_err().to_string();
+    assert!(error.contains("record 2 does not follow record 1"), "{error}");
 }
 
 #[test]

@@ -75,11 +75,7 @@ impl Inner {
         {
             self.cut(seed);
         }
-        if self.off {
-            Err(io::Error::other("the power is off"))
-        } else {
-            Ok(())
-        }
+        if self.off { Err(io::Error::other("the power is off")) } else { Ok(()) }
     }
 
     fn cut(&mut self, seed: u64) {
@@ -96,9 +92,7 @@ impl Inner {
                     Operation::Write(offset, data) => {
                         for (n, sector) in data.chunks(SECTOR_BYTES).enumerate() {
                             let start = offset + n * SECTOR_BYTES;
-                            if next(&mut random).is_multiple_of(2)
-                                && start + sector.len() <= image.durable.len()
-                            {
+                            if next(&mut random).is_multiple_of(2) && start + sector.len() <= image.durable.len() {
                                 image.durable[start..start + sector.len()].copy_from_slice(sector);
                             }
                         }
@@ -111,33 +105,20 @@ impl Inner {
 }
 
 fn next(random: &mut u64) -> u64 {
-    *random = random
-        .wrapping_mul(6_364_136_223_846_793_005)
-        .wrapping_add(1_442_695_040_888_963_407);
+    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *random >> 33
 }
 
 impl Medium for Disk {
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        Ok(self
-            .0
-            .lock()
-            .unwrap()
-            .files
-            .keys()
-            .filter(|name| name.starts_with(prefix))
-            .cloned()
-            .collect())
+        Ok(self.0.lock().unwrap().files.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn StorageBackend>, StoreError> {
         let mut inner = self.0.lock().unwrap();
         inner.operate().map_err(StoreError::unavailable)?;
         inner.files.entry(name.to_owned()).or_default();
-        Ok(Box::new(Handle {
-            disk: self.0.clone(),
-            name: name.to_owned(),
-        }))
+        Ok(Box::new(Handle { disk: self.0.clone(), name: name.to_owned() }))
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
@@ -173,9 +154,7 @@ impl StorageBackend for Handle {
         self.with(|image| {
             let start = usize::try_from(offset).unwrap();
             let source = image.now.get(start..start + out.len());
-            out.copy_from_slice(
-                source.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?,
-            );
+            out.copy_from_slice(source.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
             Ok(())
         })
     }

@@ -18,20 +18,13 @@ struct OnDirectory {
 }
 
 fn small_segments() -> Settings {
-    Settings {
-        segment_bytes: 20_000,
-        cache_bytes: 1024 * 1024,
-        quick_repair: false,
-    }
+    Settings { segment_bytes: 20_000, cache_bytes: 1024 * 1024, quick_repair: false }
 }
 
 impl Subject for OnDirectory {
     fn start() -> Self {
         let root = tempfile::tempdir().unwrap();
-        Self {
-            store: Some(RedbStore::open(root.path(), small_segments()).unwrap()),
-            root,
-        }
+        Self { store: Some(RedbStore::open(root.path(), small_segments()).unwrap()), root }
     }
 
     fn store(&self) -> &dyn LedgerStore {
@@ -61,10 +54,7 @@ struct OnDisk {
 impl Subject for OnDisk {
     fn start() -> Self {
         let disk = Arc::new(Disk::default());
-        Self {
-            store: RedbStore::open_on(disk.clone(), small_segments()).unwrap(),
-            disk,
-        }
+        Self { store: RedbStore::open_on(disk.clone(), small_segments()).unwrap(), disk }
     }
 
     fn store(&self) -> &dyn LedgerStore {
@@ -78,10 +68,7 @@ impl Subject for OnDisk {
         }
         drop(self.store);
         self.disk.turn_on();
-        Self {
-            store: RedbStore::open_on(self.disk.clone(), small_segments()).unwrap(),
-            disk: self.disk,
-        }
+        Self { store: RedbStore::open_on(self.disk.clone(), small_segments()).unwrap(), disk: self.disk }
     }
 }
 

@@ -1,0 +1,4 @@
+//! The host with real guests.
+#![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
+
+mod shipped;

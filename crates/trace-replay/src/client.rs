@@ -1,0 +1,249 @@
+//! A small HTTP client for Purser's interface: JSON with a bearer key, HTTP/1.1 without TLS, connections kept alive.
+//!
+//! It tells apart what was answered from what was not: every status is an [`Answer`], and a [`ClientError`] means that
+//! no whole answer came. It tries nothing again by itself; [`crate::retry`] does.
+
+use crate::wire;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Uri};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take, from the first byte sent to the last received.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The largest answer that is taken, in bytes: a batch of 10,000 with room to spare.
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// How much of an answer that nobody expected is shown.
+const EXCERPT_CHARACTERS_MAX: usize = 200;
+
+/// Why no whole answer came.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server's address is none.
+    #[error("{url:?} is no address of a server: write it as http://HOST:PORT")]
+    Address {
+        /// What was given.
+        url: String,
+    },
+    /// The key cannot be sent in a header.
+    #[error("the key has characters that cannot be sent in a header")]
+    Key,
+    /// The request cannot be written.
+    #[error("the request cannot be written")]
+    Request(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No connection, or it broke before the answer was whole.
+    #[error("the server cannot be reached, or hung up before it answered")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer took too long.
+    #[error("the server did not answer within {} s", ANSWER_TIMEOUT.as_secs())]
+    TimedOut,
+    /// The answer is not what the interface promises.
+    #[error("the answer is not as expected: {excerpt}")]
+    Unexpected {
+        /// How it begins.
+        excerpt: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// A request, which may be sent more than once.
+#[derive(Clone, Debug)]
+pub struct Call {
+    method: Method,
+    path: String,
+    content_type: &'static str,
+    body: Bytes,
+    idempotency_key: Option<String>,
+}
+
+impl Call {
+    /// Reads.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path.into(), "", Bytes::new())
+    }
+
+    /// Puts a JSON body.
+    ///
+    /// # Errors
+    /// Where the body has no JSON form.
+    pub fn put(path: impl Into<String>, body: &impl Serialize) -> Result<Self, ClientError> {
+        Ok(Self::new(Method::PUT, path.into(), "application/json", json(body)?))
+    }
+
+    /// Posts a JSON body.
+    ///
+    /// # Errors
+    /// Where the body has no JSON form.
+    pub fn post(path: impl Into<String>, body: &impl Serialize) -> Result<Self, ClientError> {
+        Ok(Self::new(Method::POST, path.into(), "application/json", json(body)?))
+    }
+
+    /// Posts charges as one batch.
+    ///
+    /// # Errors
+    /// Where a charge has no JSON form.
+    pub fn batch<'a>(charges: impl IntoIterator<Item = wire::Charge<'a>>) -> Result<Self, ClientError> {
+        let body = wire::write_batch(charges).map_err(|error| ClientError::Request(error.into()))?;
+        Ok(Self::new(Method::POST, "/v1/charges/batch".to_owned(), wire::NDJSON, body))
+    }
+
+    /// Adds an idempotency key: `A-Z a-z 0-9 - _` and the like, so that it needs no quotes.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    fn new(method: Method, path: String, content_type: &'static str, body: Bytes) -> Self {
+        Self { method, path, content_type, body, idempotency_key: None }
+    }
+}
+
+fn json(body: &impl Serialize) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|error| ClientError::Request(error.into()))
+}
+
+/// A whole answer, of whatever status.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Whether it is the answer of an earlier request.
+    pub replay: bool,
+    /// After how many seconds the server asks to be tried again.
+    pub retry_after_s: Option<u64>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Whether the request had its effect.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// Where it is not of that form; the message shows how it begins.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_slice(&self.body).map_err(|source| self.unexpected(source))
+    }
+
+    /// The results of a batch.
+    ///
+    /// # Errors
+    /// Where a line is no result.
+    pub fn batch(&self) -> Result<Vec<wire::Outcome>, ClientError> {
+        wire::read_batch(&self.body).map_err(|source| self.unexpected(source))
+    }
+
+    /// What a person reads of an answer that is no success: status, code and detail.
+    pub fn problem(&self) -> String {
+        match serde_json::from_slice::<wire::Outcome>(&self.body) {
+            Ok(wire::Outcome { code: Some(code), detail, .. }) => {
+                format!("{} {code}: {}", self.status, detail.unwrap_or_default())
+            }
+            _ => format!("{}: {}", self.status, self.excerpt()),
+        }
+    }
+
+    fn unexpected(&self, source: serde_json::Error) -> ClientError {
+        ClientError::Unexpected { excerpt: self.excerpt(), source }
+    }
+
+    fn excerpt(&self) -> String {
+        String::from_utf8_lossy(&self.body).chars().take(EXCERPT_CHARACTERS_MAX).collect()
+    }
+}
+
+/// A client of one server.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    server: String,
+    authorization: Option<HeaderValue>,
+}
+
+impl Client {
+    /// Makes a client; nothing is sent yet.
+    ///
+    /// # Errors
+    /// Where the address is not `http://HOST:PORT`, or the key is none.
+    pub fn new(server: &str, key: Option<&str>) -> Result<Self, ClientError> {
+        let address = || ClientError::Address { url: server.to_owned() };
+        let uri: Uri = server.parse().map_err(|_| address())?;
+        if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.query().is_some() {
+            return Err(address());
+        }
+        let authorization = key.map(|key| {
+            let mut value = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| ClientError::Key)?;
+            value.set_sensitive(true);
+            Ok::<_, ClientError>(value)
+        });
+        let server = server.trim_end_matches('/').to_owned();
+        Ok(Self { http: new_pool(), server, authorization: authorization.transpose()? })
+    }
+
+    /// The same server through connections of its own: a worker that calls one at a time then keeps exactly one open,
+    /// and shares no pool's lock with others.
+    #[must_use]
+    pub fn with_own_connections(&self) -> Self {
+        Self { http: new_pool(), ..self.clone() }
+    }
+
+    /// Sends a request once and reads the whole answer.
+    ///
+    /// # Errors
+    /// Where no whole answer came. The request may have had its effect all the same.
+    pub async fn send(&self, call: &Call) -> Result<Answer, ClientError> {
+        let request = self.request(call)?;
+        tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(request)).await.map_err(|_| ClientError::TimedOut)?
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+        let response = self.http.request(request).await.map_err(|error| ClientError::Unreachable(error.into()))?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(ClientError::Unreachable)?;
+        Ok(Answer {
+            status: head.status.as_u16(),
+            replay: text(&head.headers, "idempotency-hit") == Some("true"),
+            retry_after_s: text(&head.headers, RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()),
+            body: body.to_bytes(),
+        })
+    }
+
+    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, ClientError> {
+        let mut request = Request::builder().method(&call.method).uri(format!("{}{}", self.server, call.path));
+        if !call.content_type.is_empty() {
+            request = request.header(CONTENT_TYPE, call.content_type);
+        }
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if let Some(key) = &call.idempotency_key {
+            request = request.header("idempotency-key", format!("\"{key}\""));
+        }
+        request.body(Full::new(call.body.clone())).map_err(|error| ClientError::Request(error.into()))
+    }
+}
+
+fn new_pool() -> legacy::Client<HttpConnector, Full<Bytes>> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    legacy::Client::builder(TokioExecutor::new()).build(connector)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
