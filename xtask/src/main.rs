@@ -1,2 +1,66 @@
-//! xtask.
-fn main() {}
+//! Automation for those who work on Purser: `cargo xtask TASK`. Each task is one module, written in Rust, so that a
+//! machine with Rust needs nothing else.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "a command line tool speaks to who runs it")]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
+
+mod demo;
+mod deps;
+mod plugins;
+mod test;
+mod tidy;
+mod toolchain;
+mod workspace;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use workspace::Workspace;
+
+/// Automation for those who work on Purser.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds what is missing and starts a server with a demo account that has a month of history
+    Run(demo::Options),
+    /// Checks everything: formatting, lints, boundaries, plugins, and every test
+    Test,
+    /// Works on the plugins that are shipped
+    #[command(subcommand)]
+    Plugins(Plugins),
+    /// Proves the arrows of the architecture from cargo's metadata
+    Deps,
+    /// Checks the house rules that no compiler checks
+    Tidy,
+}
+
+#[derive(Subcommand)]
+enum Plugins {
+    /// Builds every plugin as a component, into target/plugins
+    Build,
+}
+
+fn main() -> ExitCode {
+    let result = run(Cli::parse().task);
+    result.unwrap_or_else(|error| {
+        println!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Run(options) => demo::run(&workspace, &options),
+        Task::Test => test::run(&workspace),
+        Task::Plugins(Plugins::Build) => plugins::build(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Deps => deps::run(&workspace),
+        Task::Tidy => tidy::run(&workspace),
+    }
+}

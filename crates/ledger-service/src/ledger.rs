@@ -287,6 +287,12 @@ impl Ledger {
         scheduler::run_due(self).await
     }
 
+    /// Forgets the idempotency keys that no longer count.
+    pub fn forget_lapsed_keys(&self) -> Result<(), ServiceError> {
+        let oldest = self.now().plus_millis(-self.settings.keep_ms);
+        Ok(self.store.forget_keys(oldest)?)
+    }
+
     /// Swaps what is live: each request sees one set from start to end.
     pub fn set_releases(&self, releases: Releases) {
         self.releases.store(Arc::new(releases));

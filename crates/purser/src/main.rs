@@ -1,2 +1,29 @@
-//! purser.
-fn main() {}
+//! The `purser` program: the server and its command line. The one place where the crates are put together.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to the person who started it")]
+
+mod admin_key;
+mod cli;
+mod components;
+mod configuration;
+mod rates;
+mod serve;
+mod system;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = match cli::Cli::parse().command {
+        cli::Command::Serve(arguments) => serve::run(&arguments),
+        cli::Command::CheckConfig(arguments) => configuration::check(&arguments),
+        cli::Command::Rates(cli::Rates::Import(arguments)) => rates::import(&arguments),
+        cli::Command::Replay(options) => system::runtime().and_then(|runtime| {
+            runtime.block_on(trace_replay::command(*options, &mut std::io::stdout()))
+        }),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("purser: {error:#}");
+        error.downcast_ref::<purser_config::Problems>().map_or(ExitCode::FAILURE, |_| ExitCode::from(configuration::EX_USAGE))
+    })
+}

@@ -2,11 +2,11 @@
 //! (others are passed over); lines end in LF or CRLF, and a byte order mark is no matter.
 //!
 //! Times are `2023-11-16 18:15:46.6805900`, taken as UTC, or RFC 3339. They are kept in whole milliseconds; finer digits
-//! are cut off, not rounded.
+//! are cut off, not rounded. Since times and whole numbers need no quotes, a comma always separates: that keeps the
+//! numbers of lines in messages exact, which CSV readers do not.
 
-use csv::{ReaderBuilder, StringRecord, Trim};
 use ledger_core::Timestamp;
-use std::io::Read;
+use std::io::{self, BufRead};
 
 /// The columns that a trace has.
 pub const COLUMNS: [&str; 3] = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"];
@@ -27,8 +27,8 @@ pub struct Row {
 pub enum TraceError {
     /// A column is missing: there is no header, or it is another file.
     #[error(
-        "line 1: the header has no column {missing}; a trace begins with \
-         TIMESTAMP,ContextTokens,GeneratedTokens, and this begins with {found:?}"
+        "line 1: the header has no column {missing}; a trace begins with TIMESTAMP,ContextTokens,GeneratedTokens, \
+         and this begins with {found:?}"
     )]
     Header {
         /// The first column that is missing.
@@ -40,71 +40,85 @@ pub enum TraceError {
     #[error("line {line}: {column} is {found:?}, and should be {expected}")]
     Value {
         /// The line, counted from 1, the header included.
-        line: u64,
+        line: usize,
         /// The column.
         column: &'static str,
-        /// What is there.
+        /// What is there; empty where the line is too short.
         found: String,
         /// What should be.
         expected: &'static str,
     },
-    /// The file is no CSV, no UTF-8, or cannot be read.
-    #[error("the trace cannot be read")]
-    Csv(#[from] csv::Error),
+    /// The file cannot be read, or is no UTF-8.
+    #[error("line {line} cannot be read")]
+    Unreadable {
+        /// The line, counted from 1.
+        line: usize,
+        /// Why.
+        source: io::Error,
+    },
     /// There are no rows.
     #[error("the trace has a header and no rows")]
     Empty,
 }
 
-/// Reads at most `limit` rows.
+/// Reads at most `limit` rows. Blank lines are passed over.
 ///
 /// # Errors
 /// The first thing wrong, with its line. Lines beyond the limit are not looked at.
-pub fn read(input: impl Read, limit: Option<usize>) -> Result<Vec<Row>, TraceError> {
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(input);
-    let columns = columns(reader.headers()?)?;
+pub fn read(input: impl BufRead, limit: Option<usize>) -> Result<Vec<Row>, TraceError> {
+    let mut lines = input.lines().enumerate().map(|(index, text)| match text {
+        Ok(text) => Ok((index + 1, text)),
+        Err(source) => Err(TraceError::Unreadable { line: index + 1, source }),
+    });
+    let (_, header) = lines.next().transpose()?.unwrap_or_default();
+    let columns = columns(header.trim_start_matches('\u{feff}').trim())?;
     let mut rows = Vec::new();
-    let mut record = StringRecord::new();
-    while rows.len() < limit.unwrap_or(usize::MAX) && reader.read_record(&mut record)? {
-        rows.push(row(&record, columns)?);
+    for line in lines {
+        let (number, text) = line?;
+        if rows.len() >= limit.unwrap_or(usize::MAX) {
+            break;
+        }
+        if !text.trim().is_empty() {
+            rows.push(row(&Line { number, fields: text.split(',').map(str::trim).collect() }, columns)?);
+        }
     }
     if rows.is_empty() { Err(TraceError::Empty) } else { Ok(rows) }
 }
 
-fn columns(header: &StringRecord) -> Result<[usize; 3], TraceError> {
+fn columns(header: &str) -> Result<[usize; 3], TraceError> {
     let mut columns = [0; 3];
     for (column, name) in columns.iter_mut().zip(COLUMNS) {
-        *column = header
-            .iter()
-            .position(|field| field.eq_ignore_ascii_case(name))
-            .ok_or_else(|| TraceError::Header { missing: name, found: header.iter().collect::<Vec<_>>().join(",") })?;
+        let found = header.split(',').position(|field| field.trim().eq_ignore_ascii_case(name));
+        *column = found.ok_or_else(|| TraceError::Header { missing: name, found: header.to_owned() })?;
     }
     Ok(columns)
 }
 
-fn row(record: &StringRecord, [at, context, generated]: [usize; 3]) -> Result<Row, TraceError> {
+struct Line<'a> {
+    number: usize,
+    fields: Vec<&'a str>,
+}
+
+impl Line<'_> {
+    fn read<T>(
+        &self,
+        index: usize,
+        column: &'static str,
+        expected: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, TraceError> {
+        let text = self.fields.get(index).copied().unwrap_or_default();
+        parse(text).ok_or_else(|| TraceError::Value { line: self.number, column, found: text.to_owned(), expected })
+    }
+}
+
+fn row(line: &Line<'_>, [at, context, generated]: [usize; 3]) -> Result<Row, TraceError> {
     let time = "a time such as 2023-11-16 18:15:46.6805900 (UTC) or 2023-11-16T18:15:46Z";
     let tokens = "a whole number of tokens";
     Ok(Row {
-        at: field(record, at, COLUMNS[0], time, parse_time)?,
-        context_tokens: field(record, context, COLUMNS[1], tokens, |text| text.parse().ok())?,
-        generated_tokens: field(record, generated, COLUMNS[2], tokens, |text| text.parse().ok())?,
-    })
-}
-
-fn field<T>(
-    record: &StringRecord,
-    index: usize,
-    column: &'static str,
-    expected: &'static str,
-    parse: impl FnOnce(&str) -> Option<T>,
-) -> Result<T, TraceError> {
-    let text = record.get(index).unwrap_or_default();
-    parse(text).ok_or_else(|| TraceError::Value {
-        line: record.position().map_or(0, csv::Position::line),
-        column,
-        found: text.to_owned(),
-        expected,
+        at: line.read(at, COLUMNS[0], time, parse_time)?,
+        context_tokens: line.read(context, COLUMNS[1], tokens, |text| text.parse().ok())?,
+        generated_tokens: line.read(generated, COLUMNS[2], tokens, |text| text.parse().ok())?,
     })
 }
 

@@ -39,10 +39,12 @@ fn what_is_wrong_is_named_with_its_line() {
         ("2023-11-16 18:15:46,-1,1\n", "line 3: ContextTokens is \"-1\", and should be a whole number"),
         ("2023-11-16 18:15:46,1,1.5\n", "line 3: GeneratedTokens is \"1.5\""),
         ("\r\n\n2023-11-16 18:15:46,1,\n", "line 5: GeneratedTokens is \"\""),
-        ("2023-11-16 18:15:46,1\n", "cannot be read"),
+        ("2023-11-16 18:15:46,1\r\n", "line 3: GeneratedTokens is \"\""),
     ] {
         check(&format!("{head}{tail}"), Err(part));
     }
+    let crlf = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n2023-11-16 18:15:46,1,1\r\nnonsense,1,1\r\n";
+    check(crlf, Err("line 3: TIMESTAMP"));
     check("2023-11-16 18:15:46,1,1\n", Err("line 1: the header has no column TIMESTAMP"));
     check("TIMESTAMP,ContextTokens\n", Err("no column GeneratedTokens"));
     check("TIMESTAMP,ContextTokens,GeneratedTokens\n", Err("no rows"));
@@ -53,4 +55,10 @@ fn what_is_wrong_is_named_with_its_line() {
 fn a_limit_ends_the_reading() {
     let text = "TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,1,1\nnonsense,2,2\n";
     assert_eq!(read(text.as_bytes(), Some(1)).unwrap().len(), 1);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named() {
+    let error = read(&b"TIMESTAMP,ContextTokens,GeneratedTokens\n\xff\n"[..], None).unwrap_err();
+    assert_eq!(error.to_string(), "line 2 cannot be read");
 }

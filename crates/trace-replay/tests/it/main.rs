@@ -33,9 +33,14 @@ impl Bench {
             #[command(flatten)]
             options: Options,
         }
+        let concurrency = if more.contains("--concurrency") { "" } else { "--concurrency 3" };
         let trace = self.directory.path().join("trace.csv").display().to_string();
-        let fixed = ["--server", &self.server, "--key", KEY, "--start", "2026-11-20T00:00:00Z", "--concurrency", "3"];
-        let line = ["replay", &trace].into_iter().chain(fixed).chain(more.split_whitespace());
+        let fixed = ["--server", &self.server, "--key", KEY, "--start", "2026-11-20T00:00:00Z"];
+        let line = ["replay", &trace]
+            .into_iter()
+            .chain(fixed)
+            .chain(more.split_whitespace())
+            .chain(concurrency.split_whitespace());
         Cli::try_parse_from(line).unwrap().options
     }
 
@@ -79,8 +84,8 @@ async fn refusals_are_counted_by_code() {
         let bench = Bench::new(address);
         let line = format!("--models gpt-4o,unknown --seed 7 {form}");
         let summary = bench.run(&line).await;
-        assert_eq!(answers(&summary), [(201, "charged", 5), (422, "unpriced", 5)], "{form}");
-        assert_eq!((summary.refused, summary.unanswered()), (5, 0));
+        assert_eq!(answers(&summary), [(201, "charged", 6), (422, "unpriced", 4)], "{form}");
+        assert_eq!((summary.refused, summary.unanswered()), (4, 0));
         for (more, expected) in [("", ExitCode::SUCCESS), ("--expect-no-refusals", ExitCode::FAILURE)] {
             let code = command(bench.options(&format!("{line} {more}")), &mut Vec::new()).await.unwrap();
             assert_eq!(format!("{code:?}"), format!("{expected:?}"), "{more}");
@@ -137,14 +142,17 @@ async fn what_cannot_begin_says_why() {
     let bench = Bench::new(address);
     let mut no_key = bench.options("");
     no_key.key = Some("another".to_owned());
-    let nobody = Bench::new("http://127.0.0.1:1".to_owned()).options("");
+    // A port that was free a moment ago.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut nobody = bench.options("");
+    nobody.server = format!("http://{free}");
     let mut tls = bench.options("");
     tls.server = "https://127.0.0.1".to_owned();
     let mut no_trace = bench.options("");
     no_trace.trace = "nowhere.csv".into();
     for (options, part) in [
         (no_key, "does not accept the key"),
-        (nobody, "no server answers at http://127.0.0.1:1; start one"),
+        (nobody, "; start one with `purser serve`"),
         (tls, "write it as http://HOST:PORT"),
         (no_trace, "the trace nowhere.csv cannot be opened"),
     ] {

@@ -1,0 +1,125 @@
+//! The layers of a configuration, and how one covers another.
+
+use crate::node::{Node, Place, Problem, Table, Value, parse};
+use crate::{DEFAULT_CONFIG, section};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where settings come from.
+pub struct Inputs<'a> {
+    /// The file given with `--config` or `PURSER_CONFIG`.
+    pub file: Option<PathBuf>,
+    /// The environment's variables that begin with `PURSER_`.
+    pub environment: Vec<(String, String)>,
+    /// Flags, as setting, value and the flag's name.
+    pub flags: Vec<(&'static str, String, &'static str)>,
+    /// Reads a file.
+    pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+/// The sections whose settings are single values, each of which the environment can set.
+const SECTIONS: [&str; 5] = ["server", "storage", "ledger", "idempotency", "plugins"];
+/// The sections of named things, which are replaced whole.
+const NAMED: [&str; 4] = ["plugin_configs", "rate_cards", "plans", "packs"];
+
+/// Variables that are no settings: read elsewhere.
+const OTHER_VARIABLES: [&str; 5] = ["PURSER_CONFIG", "PURSER_ADMIN_KEY", "PURSER_KEY", "PURSER_SERVER", "PURSER_LOG"];
+
+const SHORT: [(&str, &str); 2] = [("PURSER_LISTEN", "server.listen"), ("PURSER_DATA", "storage.data")];
+
+/// What the compiled-in configuration is called in problems.
+const COMPILED_IN: &str = "config/purser.toml (compiled in)";
+
+/// Lays the layers over one another.
+pub(crate) fn merged(inputs: &Inputs<'_>, problems: &mut Vec<Problem>) -> Table {
+    let defaults = table_of(COMPILED_IN, DEFAULT_CONFIG, problems);
+    let mut all = defaults.clone();
+    if let Some(path) = &inputs.file {
+        let source = path.display().to_string();
+        match (inputs.read_file)(path) {
+            Ok(text) => cover(&mut all, table_of(&source, &text, problems)),
+            Err(error) => {
+                let place = Place { source: source.as_str().into(), line: None };
+                problems.push(place.problem("", format!("cannot be read: {error}")));
+            }
+        }
+    }
+    for (variable, value) in &inputs.environment {
+        if OTHER_VARIABLES.contains(&variable.as_str()) {
+            continue;
+        }
+        let place = Place { source: variable.as_str().into(), line: None };
+        match setting_of(variable, &defaults) {
+            Some((section, key)) => set(&mut all, &section, &key, value, place),
+            None => {
+                let known = variables(&defaults);
+                let reason = format!("no setting has this variable{}", section::did_you_mean(variable, &known));
+                problems.push(place.problem("", reason));
+            }
+        }
+    }
+    for (setting, value, flag) in &inputs.flags {
+        if let Some((section, key)) = setting.split_once('.') {
+            set(&mut all, section, key, value, Place { source: (*flag).into(), line: None });
+        }
+    }
+    all
+}
+
+fn table_of(source: &str, text: &str, problems: &mut Vec<Problem>) -> Table {
+    match parse(source, text) {
+        Ok(Node { value: Value::Table(table), .. }) => table,
+        Ok(_) => Table::new(),
+        Err(found) => {
+            problems.extend(found);
+            Table::new()
+        }
+    }
+}
+
+fn cover(below: &mut Table, above: Table) {
+    for (name, node) in above {
+        match (below.get_mut(&name), node) {
+            (
+                Some(Node { value: Value::Table(below), place }),
+                Node { value: Value::Table(members), place: over },
+            ) if SECTIONS.contains(&name.as_str()) || NAMED.contains(&name.as_str()) => {
+                *place = over;
+                below.extend(members);
+            }
+            (_, node) => drop(below.insert(name, node)),
+        }
+    }
+}
+
+fn set(all: &mut Table, section: &str, key: &str, value: &str, place: Place) {
+    if let Some(Node { value: Value::Table(members), .. }) = all.get_mut(section) {
+        members.insert(key.to_owned(), Node { value: Value::Loose(value.to_owned()), place });
+    }
+}
+
+fn setting_of(variable: &str, defaults: &Table) -> Option<(String, String)> {
+    if let Some((_, setting)) = SHORT.iter().find(|(short, _)| *short == variable) {
+        return setting.split_once('.').map(|(section, key)| (section.to_owned(), key.to_owned()));
+    }
+    settings(defaults).find(|(section, key)| variable_of(section, key) == variable)
+}
+
+fn settings(defaults: &Table) -> impl Iterator<Item = (String, String)> {
+    SECTIONS.into_iter().flat_map(|section| {
+        let members = match defaults.get(section) {
+            Some(Node { value: Value::Table(members), .. }) => members.keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        members.into_iter().map(move |key| (section.to_owned(), key))
+    })
+}
+
+fn variable_of(section: &str, key: &str) -> String {
+    format!("PURSER_{section}_{key}").to_ascii_uppercase()
+}
+
+fn variables(defaults: &Table) -> Vec<String> {
+    let short = SHORT.iter().map(|(short, _)| (*short).to_owned());
+    settings(defaults).map(|(section, key)| variable_of(&section, &key)).chain(short).collect()
+}

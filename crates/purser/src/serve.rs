@@ -1,0 +1,140 @@
+//! `purser serve`: configuration, wiring, serving, draining.
+
+use crate::cli::Serve;
+use crate::{admin_key, components, configuration, system};
+use anyhow::{Context, anyhow};
+use axum::serve::ListenerExt;
+use http_api::{Api, router};
+use ledger_redb::RedbStore;
+use ledger_service::ports::Clock;
+use ledger_service::{Ledger, Parts, Settings, SystemClock, TestClock};
+use purser_config::Config;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing_subscriber::EnvFilter;
+
+/// How often what is due is looked for.
+const DUE_INTERVAL: Duration = Duration::from_secs(1);
+
+pub(crate) fn run(arguments: &Serve) -> anyhow::Result<ExitCode> {
+    let filter = configuration::variable("PURSER_LOG").unwrap_or_else(|| "info".to_owned());
+    let filter = EnvFilter::try_new(&filter).with_context(|| format!("PURSER_LOG is {filter:?}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let config = configuration::load(arguments)?;
+    system::runtime()?.block_on(serve(config, arguments))
+}
+
+async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
+    let test_clock = arguments.test_clock.map(|now| Arc::new(TestClock::new(now)));
+    let clock: Arc<dyn Clock> = match &test_clock {
+        Some(clock) => clock.clone(),
+        None => Arc::new(SystemClock),
+    };
+    let ledger = open(&config, clock)?;
+    let (keys, made) = admin_key::keys(&ledger)?;
+    let api = Arc::new(Api {
+        ledger: ledger.clone(),
+        keys,
+        limits: http_api::Limits {
+            body_bytes_max: config.server.body_bytes_max,
+            batch_body_bytes_max: config.server.batch_body_bytes_max,
+            batch_items_max: config.server.batch_items_max,
+        },
+        test_clock,
+    });
+    let listen = config.server.listen;
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; is another server running there? --listen takes another address")
+    })?;
+    let address = listener.local_addr().context("the listening address is unknown")?;
+    if let Some(secret) = made {
+        println!("administrator's key, shown this once: {secret}");
+    }
+    println!("purser is listening on http://{address}");
+    let listener = listener.tap_io(|stream| {
+        // An answer is one small write; waiting to fill a packet would only delay it.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+        }
+    });
+    let due = tokio::spawn(keep_due(ledger.clone()));
+    let (stop, stopped) = tokio::sync::watch::channel(());
+    let server = axum::serve(listener, router(api)).with_graceful_shutdown(until(stopped));
+    let mut server = tokio::spawn(async move { server.await });
+    tokio::select! {
+        ended = &mut server => return Err(anyhow!("the server ended by itself: {ended:?}")),
+        signal = told_to_stop() => signal?,
+    }
+    tracing::info!("stopping: requests under way are finished first");
+    due.abort();
+    drop(stop);
+    let drain = Duration::from_millis(config.server.drain_timeout_ms);
+    if timeout(drain, &mut server).await.is_err() {
+        tracing::warn!(drain_timeout_ms = config.server.drain_timeout_ms, "connections were still busy at the end");
+        server.abort();
+    }
+    let closed = tokio::task::spawn_blocking(move || ledger.close()).await.context("closing panicked")?;
+    closed.map_err(|error| anyhow!("the ledger did not close cleanly; the next start replays its journal: {error:?}"))?;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<Ledger>> {
+    let settings = ledger_redb::Settings {
+        segment_bytes: config.storage.segment_bytes,
+        cache_bytes: config.storage.cache_bytes,
+        ..ledger_redb::Settings::default()
+    };
+    let data = &config.storage.data;
+    let store = RedbStore::open(data, settings).with_context(|| format!("cannot open {}", data.display()))?;
+    let releases = components::releases(config)?;
+    Ledger::open(Parts {
+        store: Arc::new(store),
+        clock,
+        random: Arc::new(system::SystemRandom),
+        plans: config.plans.iter().map(|plan| plan.definition.clone()).collect(),
+        releases,
+        settings: Settings {
+            keep_ms: config.idempotency.keep_ms,
+            max_age_ms: config.idempotency.max_age_ms,
+            max_future_ms: config.idempotency.max_future_ms,
+            queue_items_max: config.ledger.queue_items_max,
+            group_items_max: config.ledger.group_items_max,
+        },
+    })
+    .map_err(|error| anyhow!("the ledger cannot be opened: {error:?}"))
+}
+
+/// Books what falls due, and forgets keys that have lapsed.
+async fn keep_due(ledger: Arc<Ledger>) {
+    let mut ticks = interval(DUE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ledger.run_due().await {
+            tracing::warn!(?error, "what is due could not be booked yet");
+        }
+        if let Err(error) = ledger.forget_lapsed_keys() {
+            tracing::warn!(?error, "lapsed keys could not be forgotten yet");
+        }
+    }
+}
+
+async fn until(mut stopped: tokio::sync::watch::Receiver<()>) {
+    // An error means that the sender is gone, which is the signal.
+    while stopped.changed().await.is_ok() {}
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be watched")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be watched")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! The arrows of the architecture, as data. To add an edge, change a line here and the paragraph of ARCHITECTURE.md
+//! that it stands for, and say why in the change.
+
+use std::fmt;
+
+/// One rule about who depends on whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Of the workspace's crates, `from` names only these (tests aside).
+    Arrows { from: &'static str, to: &'static [&'static str] },
+    /// Of all packages, `from` names only these (tests aside).
+    Names { from: &'static str, packages: &'static [&'static str] },
+    /// Whatever way is taken, `from` reaches nothing but these.
+    Reaches { from: &'static str, packages: &'static [&'static str] },
+    /// Whatever way is taken, `from` reaches none of these.
+    Avoids { from: &'static str, packages: &'static [&'static str] },
+    /// Every way from a crate of the workspace to `package` leads through `gate`.
+    OnlyThrough { package: &'static str, gate: &'static str },
+    /// Of the workspace's crates only these name `package`, even in tests.
+    NamedBy { package: &'static str, by: &'static [&'static str] },
+    /// Nobody switches these features of a package on.
+    WithoutFeatures { package: &'static str, features: &'static [&'static str] },
+}
+
+impl Rule {
+    /// The crates that must exist for the rule to mean anything. What is forbidden need not.
+    pub(super) fn crates(&self) -> Vec<&'static str> {
+        match *self {
+            Self::Arrows { from, to: more }
+            | Self::Names { from, packages: more }
+            | Self::NamedBy { package: from, by: more } => [&[from], more].concat(),
+            Self::Reaches { from, .. } | Self::Avoids { from, .. } | Self::WithoutFeatures { package: from, .. } => {
+                vec![from]
+            }
+            Self::OnlyThrough { package, gate } => vec![package, gate],
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        match self {
+            Self::Arrows { from, to } => write!(f, "{from} → {}", list(to)),
+            Self::Names { from, packages } => write!(f, "{from} names only {}", list(packages)),
+            Self::Reaches { from, packages } => write!(f, "{from} reaches only {}", list(packages)),
+            Self::Avoids { from, packages } => write!(f, "{from} never reaches {}", list(packages)),
+            Self::OnlyThrough { package, gate } => write!(f, "{package} is reached only through {gate}"),
+            Self::NamedBy { package, by } => write!(f, "{package} is named only by {}", list(by)),
+            Self::WithoutFeatures { package, features } => write!(f, "{package} is built without {}", list(features)),
+        }
+    }
+}
+
+/// The rules, each with its reason ("the rule is there because …").
+pub(super) const RULES: &[(Rule, &str)] = &[
+    (Rule::Arrows { from: "ledger-core", to: &[] }, CORE),
+    (Rule::Names { from: "ledger-core", packages: &["chrono", "chrono-tz", "sha2"] }, CORE),
+    (
+        Rule::Reaches {
+            from: "ledger-core",
+            packages: &[
+                // Calendar arithmetic and the time zones' tables.
+                "chrono",
+                "chrono-tz",
+                "num-traits",
+                "phf",
+                "phf_shared",
+                "siphasher",
+                // The hash of the chain.
+                "sha2",
+                "digest",
+                "block-buffer",
+                "crypto-common",
+                "hybrid-array",
+                "typenum",
+                "const-oid",
+                "cfg-if",
+                "cpufeatures",
+                // On ARM, cpufeatures asks through it which instructions there are. The core itself cannot name it.
+                "libc",
+            ],
+        },
+        CORE,
+    ),
+    (Rule::WithoutFeatures { package: "chrono", features: &["clock", "now", "serde", "wasmbind"] }, CORE),
+    (Rule::Arrows { from: "ledger-store", to: &["ledger-core"] }, STORE),
+    (Rule::Avoids { from: "ledger-store", packages: EDGES }, STORE),
+    (Rule::Arrows { from: "ledger-redb", to: &["ledger-core", "ledger-store"] }, STORE),
+    (Rule::Avoids { from: "ledger-redb", packages: EDGES }, STORE),
+    (Rule::OnlyThrough { package: "redb", gate: "ledger-redb" }, "an engine is replaced behind the store trait"),
+    (Rule::Arrows { from: "ledger-service", to: &["ledger-core", "ledger-store"] }, SERVICE),
+    (Rule::Avoids { from: "ledger-service", packages: &["axum", "hyper", "redb", "wasmtime"] }, SERVICE),
+    (Rule::Arrows { from: "plugin-host", to: &["ledger-core", "ledger-service"] }, SERVICE),
+    (Rule::Avoids { from: "plugin-host", packages: &["axum", "hyper", "redb"] }, SERVICE),
+    (Rule::OnlyThrough { package: "wasmtime", gate: "plugin-host" }, "one crate knows how guests are run and bounded"),
+    (Rule::Arrows { from: "http-api", to: &["ledger-core", "ledger-service", "ledger-store"] }, SERVICE),
+    (Rule::Avoids { from: "http-api", packages: &["redb", "wasmtime"] }, SERVICE),
+    (Rule::NamedBy { package: "http-api", by: &["purser"] }, "wire types and status codes stay at the edge"),
+    (Rule::NamedBy { package: "axum", by: &["http-api"] }, "wire types and status codes stay at the edge"),
+    (Rule::Arrows { from: "plugin-sdk", to: &[] }, PLUGINS),
+    (Rule::Arrows { from: "per-model-rates", to: &["plugin-sdk"] }, PLUGINS),
+    (Rule::Arrows { from: "call-minutes", to: &["plugin-sdk"] }, PLUGINS),
+    (Rule::Arrows { from: "rate-import", to: &[] }, TOOLS),
+    (Rule::Arrows { from: "purser-config", to: &["ledger-core"] }, TOOLS),
+    (Rule::Arrows { from: "trace-replay", to: &["ledger-core"] }, TOOLS),
+    (Rule::Arrows { from: "testkit", to: &["ledger-core", "ledger-service", "ledger-store"] }, TOOLS),
+    (
+        Rule::Arrows {
+            from: "purser",
+            to: &[
+                "http-api",
+                "ledger-core",
+                "ledger-redb",
+                "ledger-service",
+                "ledger-store",
+                "plugin-host",
+                "purser-config",
+                "rate-import",
+                "trace-replay",
+            ],
+        },
+        "the binary wires what the others leave open, and tests' helpers are not shipped",
+    ),
+    (Rule::NamedBy { package: "purser", by: &[] }, "nothing builds on the binary"),
+    (
+        Rule::Arrows { from: "xtask", to: &["ledger-core", "trace-replay"] },
+        "automation knows the server by its interface",
+    ),
+];
+
+/// What no store may know.
+const EDGES: &[&str] = &["axum", "hyper", "tokio", "wasmtime", "ledger-service", "http-api", "plugin-host"];
+
+const CORE: &str = "the core decides from its arguments alone: no I/O, no async, no serde, no clock, no randomness";
+const STORE: &str = "a store keeps and never decides, and can be replaced";
+const SERVICE: &str = "the use cases know the world through ports, and the edges know the use cases";
+const PLUGINS: &str = "shipped plugins are written as an outside author would write them";
+const TOOLS: &str = "it works on data or over HTTP, and so cannot depend on how the server is built";
