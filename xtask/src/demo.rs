@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use trace_replay::client::Client;
 
 /// The demo's own key. It opens nothing but a server on this machine with made-up data.
-const DEMO_KEY: &str = "demo-admin-key";
+const DEMO_KEY: &str = "purser-demo-admin-key";
 
 /// How the demo is started.
 #[derive(Clone, Debug, clap::Args)]

@@ -19,8 +19,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
         let name = path.strip_prefix(&workspace.root).unwrap_or(path);
         problems.extend(check_source(name, &text));
     }
-    let map = workspace.root.join("ARCHITECTURE.md");
-    let map = fs::read_to_string(&map).with_context(|| format!("{} cannot be read", map.display()))?;
+    // A map that is not there says nothing of any crate, and is told as that.
+    let map = fs::read_to_string(workspace.root.join("ARCHITECTURE.md")).unwrap_or_default();
     problems.extend(unmapped(&map, workspace.packages.iter().map(|package| package.name.as_str())));
     for problem in &problems {
         println!("{problem}");
@@ -32,7 +32,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
 /// What breaks a rule in one source file.
 fn check_source(path: &Path, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
-    if !text.starts_with("//!") {
+    if text.trim().is_empty() {
+        problems.push(format!("{}:1: an empty file is left over, or not begun", path.display()));
+    } else if !text.starts_with("//!") && path.file_name().is_none_or(|name| name != "tests.rs") {
+        // A `tests.rs` is about the module that it stands beside.
         problems
             .push(format!("{}:1: a module opens with `//!`: what it is for, and the rule it keeps", path.display()));
     }
@@ -100,7 +103,8 @@ mod tests {
         for (path, text, expected) in [
             ("crates/a/src/lib.rs", "//! A.\n", None),
             ("crates/a/src/lib.rs", "fn f() {}\n", Some("crates/a/src/lib.rs:1: a module opens")),
-            ("crates/a/src/lib.rs", "", Some("crates/a/src/lib.rs:1: a module opens")),
+            ("crates/a/src/f/tests.rs", "use super::*;\n", None),
+            ("crates/a/src/f/tests.rs", "\n", Some("crates/a/src/f/tests.rs:1: an empty file")),
             ("crates/a/src/lib.rs", todo, Some("lib.rs:2: what is not done")),
             ("crates/a/tests/it/main.rs", ignored, Some("main.rs:2: no test is ignored")),
             ("crates/a/src/lib.rs", "//! A.\nuse std::fs;", None),

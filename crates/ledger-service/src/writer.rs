@@ -344,13 +344,16 @@ pub(crate) fn spawn(
     let waiting_items = Arc::new(AtomicUsize::new(0));
     let ready = Arc::new(AtomicBool::new(true));
     let handle = Handle { queue, waiting_items: waiting_items.clone(), queue_items_max, ready: ready.clone() };
+    let runtime = tokio::runtime::Handle::try_current().ok();
     let thread = std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || {
-        run(&writer, &*clock, &submissions, &Progress { waiting_items, ready, group_items_max });
+        run(&writer, &*clock, &submissions, &Progress { runtime, waiting_items, ready, group_items_max });
     })?;
     Ok((handle, thread))
 }
 
 struct Progress {
+    /// Where the callers' tasks run.
+    runtime: Option<tokio::runtime::Handle>,
     waiting_items: Arc<AtomicUsize>,
     ready: Arc<AtomicBool>,
     group_items_max: usize,
@@ -395,10 +398,18 @@ fn handle_group(
     progress.waiting_items.fetch_sub(items, Ordering::Relaxed);
     match result {
         Ok(answers) => {
-            let mut answers = answers.into_iter();
-            for (count, reply) in replies {
-                // A caller that has gone away gets no answer; what it asked is done all the same.
-                let _ = reply.send(answers.by_ref().take(count).collect());
+            let deliver = move || {
+                let mut answers = answers.into_iter();
+                for (count, reply) in replies {
+                    // A caller that has gone away gets no answer; what it asked is done all the same.
+                    let _ = reply.send(answers.by_ref().take(count).collect());
+                }
+            };
+            match &progress.runtime {
+                // From within the runtime a waiting task is woken without a call to the kernel; from here each would
+                // take one, and the next group would wait for all of them.
+                Some(runtime) => drop(runtime.spawn(async move { deliver() })),
+                None => deliver(),
             }
             Ok(())
         }

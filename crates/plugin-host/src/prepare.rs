@@ -117,28 +117,27 @@ impl PluginHost {
     /// way of a request.
     pub fn prepare(&self, component: &[u8], config: &str) -> Result<Prepared, PrepareError> {
         let shared = &self.shared;
-        let (description, original) =
-            validate(&shared.engines.prepare, component, &shared.limits).map_err(PrepareError::Rejected)?;
-        let config_digest = Digest::of(config.as_bytes());
         let run = &shared.engines.run;
-        let cached = self
-            .cache
-            .as_ref()
-            .map(|folder| cache::file_of(folder, &description.digest.hex(), &config_digest.hex(), run));
+        let (digest, config_digest) = (Digest::of(component), Digest::of(config.as_bytes()));
+        let cached = self.cache.as_ref();
+        let cached = cached.map(|folder| cache::file_of(folder, &digest.hex(), &config_digest.hex(), run));
         let ready = |compiled: &Component, config: Option<String>| {
             let pre = Linker::<Limiter>::new(run).instantiate_pre(compiled)?;
             Ok::<Prepared, PrepareError>(Prepared {
                 shared: shared.clone(),
                 pre: PricingPluginPre::new(pre)?,
                 config,
-                digest: description.digest,
+                digest,
                 config_digest,
                 keeps_state: AtomicBool::new(false),
             })
         };
         if let Some(compiled) = cached.as_ref().and_then(|path| cache::load(path, run)) {
+            // Only what was accepted is ever kept, and the file is named by what it was compiled from.
             return ready(&compiled, None);
         }
+        let (_, original) =
+            validate(&shared.engines.prepare, component, &shared.limits).map_err(PrepareError::Rejected)?;
         self.configure(&original, config)?;
         match self.snapshot(component, config) {
             Ok(snapshot) => {
@@ -152,7 +151,7 @@ impl PluginHost {
             }
             Err(reason) => {
                 // Meaning must not depend on the snapshot: without one, each instance is configured first.
-                tracing::warn!(digest = %description.digest, reason, "no snapshot can be taken; each call configures first");
+                tracing::warn!(%digest, reason, "no snapshot can be taken; each call configures first");
                 ready(&Component::from_binary(run, component)?, Some(config.to_owned()))
             }
         }

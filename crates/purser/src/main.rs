@@ -13,6 +13,11 @@ mod system;
 use clap::Parser;
 use std::process::ExitCode;
 
+/// A charge makes some hundred small allocations on one thread and frees many of them on another, which is what the
+/// system's allocator is slowest at: it took a fifth of the processor (docs/benchmarks.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Serve(arguments) => serve::run(&arguments),

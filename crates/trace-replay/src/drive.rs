@@ -25,6 +25,17 @@ struct Shared {
     progress: ProgressBar,
 }
 
+/// Waits until the server answers, for as long as a request would be tried again: it may just be starting.
+pub(crate) async fn await_server(client: &Client, options: &Options) -> anyhow::Result<()> {
+    let waiting = ProgressBar::new_spinner().with_message(format!("waiting for {}", options.server));
+    waiting.tick();
+    let patience = Patience { retry_for: Duration::from_secs(options.retry_seconds) };
+    let reached = retry::send(client, &Call::get("/healthz"), patience).await;
+    waiting.finish_and_clear();
+    reached.with_context(|| format!("no server answers at {}; start one with `purser serve`", options.server))?;
+    Ok(())
+}
+
 /// Sends every charge of a plan and sums up.
 pub(crate) async fn drive(client: &Client, options: &Options, plan: Plan) -> anyhow::Result<Summary> {
     let (rows, start) = (plan.len(), plan.start());

@@ -23,7 +23,6 @@ pub use options::Options;
 pub use plan::Plan;
 pub use summary::{Answers, LatencyUs, Summary};
 
-use anyhow::Context;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -58,8 +57,7 @@ pub async fn command(options: Options, out: &mut impl Write) -> anyhow::Result<E
 pub async fn run(options: Options) -> anyhow::Result<Summary> {
     let client = client::Client::new(&options.server, options.key.as_deref())?;
     let plan = Plan::read(&options)?;
-    let reached = client.send(&client::Call::get("/healthz")).await;
-    reached.with_context(|| format!("no server answers at {}; start one with `purser serve`", options.server))?;
+    drive::await_server(&client, &options).await?;
     accounts::prepare(&client, &options, &plan).await?;
     drive::drive(&client, &options, plan).await
 }

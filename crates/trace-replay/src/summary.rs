@@ -168,16 +168,17 @@ impl fmt::Display for Summary {
         writeln!(f, "  latency    p50 {p50}, p90 {p90}, p99 {p99}, p99.9 {p99_9}, max {max}")?;
         writeln!(f, "  charged    {:>9} events {:>20} credits", self.charged, self.credits_charged)?;
         writeln!(f, "  replayed   {:>9} events {:>20} credits", self.replayed, self.credits_replayed)?;
-        writeln!(f, "  total      {:>9} events {:>20} credits", self.charged + self.replayed, self.credits_total)?;
-        writeln!(f, "  refused    {:>9} events", self.refused)?;
         if self.replayed_on_retry > 0 {
             let events = self.replayed_on_retry;
             writeln!(
                 f,
-                "             {events:>9} of the replays came on a retry: a lost answer may have charged them"
+                "             {events:>9} of them on a retry: an attempt whose answer was lost may have charged them"
             )?;
         }
-        for answer in &self.answers {
+        writeln!(f, "  total      {:>9} events {:>20} credits", self.charged + self.replayed, self.credits_total)?;
+        writeln!(f, "  refused    {:>9} events", self.refused)?;
+        // Who is refused or fails, and why; the rest is above.
+        for answer in self.answers.iter().filter(|answer| answer.status >= 300) {
             writeln!(f, "  answer     {:>9} × {} {}", answer.events, answer.status, answer.outcome)?;
         }
         if self.unanswered() > 0 {

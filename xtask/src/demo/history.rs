@@ -43,13 +43,13 @@ const CHAT_MODELS: &[&str] = &[
 ];
 
 const KINDS: [Kind; 7] = [
-    Kind { share: 46, activity: "chat", agent: "support-bot", models: CHAT_MODELS },
+    Kind { share: 49, activity: "chat", agent: "support-bot", models: CHAT_MODELS },
     Kind { share: 18, activity: "chat", agent: "sales-bot", models: &["gpt-4o", "claude-sonnet-4-5"] },
     Kind { share: 12, activity: "assistant", agent: "in-app-guide", models: &["gemini-2.5-flash", "gpt-4o-mini"] },
     Kind { share: 10, activity: "auto_trigger", agent: "follow-up", models: &["gpt-4o-mini"] },
-    Kind { share: 7, activity: "voice_inbound", agent: "reception", models: &["gpt-realtime"] },
-    Kind { share: 4, activity: "voice_outbound", agent: "appointments", models: &["gpt-realtime"] },
-    Kind { share: 3, activity: "voice_web", agent: "website-voice", models: &["gpt-realtime"] },
+    Kind { share: 6, activity: "voice_inbound", agent: "reception", models: &["gpt-realtime"] },
+    Kind { share: 3, activity: "voice_outbound", agent: "appointments", models: &["gpt-realtime"] },
+    Kind { share: 2, activity: "voice_web", agent: "website-voice", models: &["gpt-realtime"] },
 ];
 
 /// One event of the history.

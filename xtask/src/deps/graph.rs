@@ -1,11 +1,11 @@
-//! Who depends on whom. Packages are told apart by name alone: two versions of one package count as one, which can only
-//! make a rule stricter.
+//! Who depends on whom. Packages are nodes by identity, so that two versions of one package do not lend each other their
+//! dependencies; rules speak of them by name.
 
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata, PackageId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Packages by name.
+/// Packages by identity.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     packages: BTreeMap<String, Package>,
@@ -13,9 +13,11 @@ pub(super) struct Graph {
 
 #[derive(Clone, Debug, Default)]
 struct Package {
+    name: String,
     /// Whether it belongs to the workspace.
     local: bool,
     features: BTreeSet<String>,
+    /// Identities.
     normal: BTreeSet<String>,
     build: BTreeSet<String>,
     dev: BTreeSet<String>,
@@ -34,17 +36,16 @@ impl Graph {
     /// Reads the resolved metadata of a workspace.
     pub(super) fn from_metadata(metadata: &Metadata) -> Result<Self> {
         let resolve = metadata.resolve.as_ref().context("cargo metadata resolved nothing")?;
-        let name_of =
-            |id: &PackageId| metadata.packages.iter().find(|package| package.id == *id).map(|package| &package.name);
+        let names: BTreeMap<&PackageId, &str> =
+            metadata.packages.iter().map(|package| (&package.id, package.name.as_str())).collect();
         let mut graph = Self::default();
         for node in &resolve.nodes {
-            let name = name_of(&node.id).context("cargo metadata lists a package that it does not describe")?;
+            let name = names.get(&node.id).context("cargo metadata lists a package that it does not describe")?;
             let features = node.features.iter().map(ToString::to_string);
-            graph.add(name, metadata.workspace_members.contains(&node.id), features);
+            graph.add(&node.id.repr, name, metadata.workspace_members.contains(&node.id), features);
             for dependency in &node.deps {
-                let to = name_of(&dependency.pkg).context("cargo metadata names an unknown dependency")?;
                 for kind in &dependency.dep_kinds {
-                    graph.link(name, to, kind.kind);
+                    graph.link(&node.id.repr, &dependency.pkg.repr, kind.kind);
                 }
             }
         }
@@ -52,8 +53,9 @@ impl Graph {
     }
 
     /// Adds a package.
-    pub(super) fn add(&mut self, name: &str, local: bool, features: impl IntoIterator<Item = String>) {
-        let package = self.packages.entry(name.to_owned()).or_default();
+    pub(super) fn add(&mut self, id: &str, name: &str, local: bool, features: impl IntoIterator<Item = String>) {
+        let package = self.packages.entry(id.to_owned()).or_default();
+        name.clone_into(&mut package.name);
         package.local |= local;
         package.features.extend(features);
     }
@@ -70,44 +72,51 @@ impl Graph {
         edges.insert(to.to_owned());
     }
 
+    /// Every version of a package.
+    fn called<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a str, &'a Package)> {
+        let packages = self.packages.iter().filter(move |(_, package)| package.name == name);
+        packages.map(|(id, package)| (id.as_str(), package))
+    }
+
     pub(super) fn has(&self, name: &str) -> bool {
-        self.packages.contains_key(name)
+        self.called(name).next().is_some()
     }
 
     pub(super) fn is_local(&self, name: &str) -> bool {
-        self.packages.get(name).is_some_and(|package| package.local)
+        self.called(name).any(|(_, package)| package.local)
     }
 
     /// The crates of the workspace.
     pub(super) fn locals(&self) -> impl Iterator<Item = &str> {
-        self.packages.iter().filter(|(_, package)| package.local).map(|(name, _)| name.as_str())
+        self.packages.values().filter(|package| package.local).map(|package| package.name.as_str())
     }
 
     /// The features that a package is built with, whoever asks for them.
     pub(super) fn features(&self, name: &str) -> BTreeSet<&str> {
-        self.packages.get(name).into_iter().flat_map(|package| &package.features).map(String::as_str).collect()
+        self.called(name).flat_map(|(_, package)| &package.features).map(String::as_str).collect()
     }
 
     /// What a package depends on directly.
     pub(super) fn named_by(&self, name: &str, kinds: Kinds) -> BTreeSet<&str> {
-        let Some(package) = self.packages.get(name) else { return BTreeSet::new() };
-        let dev = package.dev.iter().filter(|_| kinds == Kinds::All);
-        package.normal.iter().chain(&package.build).chain(dev).map(String::as_str).collect()
+        let ids = self.called(name).flat_map(|(_, package)| {
+            let dev = package.dev.iter().filter(|_| kinds == Kinds::All);
+            package.normal.iter().chain(&package.build).chain(dev)
+        });
+        ids.filter_map(|id| self.packages.get(id)).map(|package| package.name.as_str()).collect()
     }
 
     /// A shortest path to everything that ends up in the same program as `from`, over normal dependencies, without
-    /// entering `closed`. A path begins with `from`.
-    pub(super) fn paths<'a>(&'a self, from: &'a str, closed: Option<&str>) -> Vec<Vec<&'a str>> {
-        let mut seen = BTreeSet::from([from]);
-        let mut queue = VecDeque::from([vec![from]]);
+    /// entering `closed`. A path is of names, and begins with `from`.
+    pub(super) fn paths(&self, from: &str, closed: Option<&str>) -> Vec<Vec<&str>> {
+        let mut seen: BTreeSet<&str> = self.called(from).map(|(id, _)| id).collect();
+        let mut queue: VecDeque<(&Package, Vec<&str>)> =
+            self.called(from).map(|(_, package)| (package, vec![package.name.as_str()])).collect();
         let mut paths = Vec::new();
-        while let Some(path) = queue.pop_front() {
-            let Some(package) = path.last().and_then(|last| self.packages.get(*last)) else { continue };
-            for next in &package.normal {
-                if Some(next.as_str()) != closed && seen.insert(next) {
-                    let mut longer = path.clone();
-                    longer.push(next);
-                    queue.push_back(longer.clone());
+        while let Some((package, path)) = queue.pop_front() {
+            for (id, next) in package.normal.iter().filter_map(|id| self.packages.get_key_value(id)) {
+                if Some(next.name.as_str()) != closed && seen.insert(id) {
+                    let longer = [path.as_slice(), &[next.name.as_str()]].concat();
+                    queue.push_back((next, longer.clone()));
                     paths.push(longer);
                 }
             }

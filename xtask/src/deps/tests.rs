@@ -1,20 +1,23 @@
 //! Every kind of rule, kept and broken, on made-up workspaces.
 //!
 //! A workspace is text, one package a line: `name: normal dev:tests build:script +feature`. Packages with a capital
-//! letter are the workspace's own.
+//! letter are the workspace's own; `name@2` is another version.
 
 use super::*;
 use cargo_metadata::DependencyKind;
 
 fn graph(text: &str) -> Graph {
     let mut graph = Graph::default();
-    let is_local = |name: &str| name.starts_with(char::is_uppercase);
+    fn add(graph: &mut Graph, id: &str, feature: Option<&str>) {
+        let name = id.split('@').next().unwrap();
+        graph.add(id, name, name.starts_with(char::is_uppercase), feature.map(str::to_owned));
+    }
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (name, words) = line.split_once(':').unwrap();
-        graph.add(name, is_local(name), None);
+        add(&mut graph, name, None);
         for word in words.split_whitespace() {
             if let Some(feature) = word.strip_prefix('+') {
-                graph.add(name, is_local(name), [feature.to_owned()]);
+                add(&mut graph, name, Some(feature));
                 continue;
             }
             let (kind, to) = match word.split_once(':') {
@@ -22,7 +25,7 @@ fn graph(text: &str) -> Graph {
                 Some(("build", to)) => (DependencyKind::Build, to),
                 _ => (DependencyKind::Normal, word),
             };
-            graph.add(to, is_local(to), None);
+            add(&mut graph, to, None);
             graph.link(name, to, kind);
         }
     }
@@ -36,7 +39,9 @@ const WORKSPACE: &str = "
     Http: Core Store
     Bin: Http Host Store dev:Kit
     Kit: Core
+    map: time@2
     time: numbers +std
+    time@2: clock
     engine: os
 ";
 
@@ -53,7 +58,13 @@ fn rules_tell_kept_from_broken() {
         (Rule::Names { from: "Core", packages: &["time", "cc"] }, &[]),
         (Rule::Names { from: "Core", packages: &["time"] }, &["Core → cc"]),
         (Rule::Reaches { from: "Core", packages: &["time", "numbers"] }, &[]),
-        (Rule::Reaches { from: "Store", packages: &["Core", "map", "time"] }, &["Store → Core → time → numbers"]),
+        (
+            Rule::Reaches { from: "Store", packages: &["Core", "map", "time", "clock"] },
+            &["Store → Core → time → numbers"],
+        ),
+        // Another version's dependencies are not this one's.
+        (Rule::Avoids { from: "Core", packages: &["clock"] }, &[]),
+        (Rule::Avoids { from: "Store", packages: &["clock"] }, &["Store → map → time → clock"]),
         (Rule::Avoids { from: "Http", packages: &["engine", "os"] }, &[]),
         (Rule::Avoids { from: "Bin", packages: &["os"] }, &["Bin → Host → engine → os"]),
         (Rule::OnlyThrough { package: "engine", gate: "Host" }, &[]),

@@ -144,7 +144,7 @@ async fn what_cannot_begin_says_why() {
     no_key.key = Some("another".to_owned());
     // A port that was free a moment ago.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut nobody = bench.options("");
+    let mut nobody = bench.options("--retry-seconds 0");
     nobody.server = format!("http://{free}");
     let mut tls = bench.options("");
     tls.server = "https://127.0.0.1".to_owned();
