@@ -76,7 +76,7 @@ pub(crate) fn charge_input(body: Json, key: Option<String>, needs: NeedsKey) -> 
         activity: fields.required("activity", name),
         agent: fields.optional("agent", name),
         model: fields.optional("model", name),
-        quantities: provider_usage::quantities(&mut fields),
+        quantities: provider_usage::quantities(&mut fields).into(),
         occurred_at: fields.optional("occurred_at", instant),
         attributes: fields.text_map("attributes").unwrap_or_default(),
         on_excess: fields.optional("on_excess", member(&ON_EXCESS)).unwrap_or_default(),

@@ -65,7 +65,7 @@ pub struct ChargeRequest {
     /// What happened.
     pub event: UsageEvent,
     /// The lines of its price.
-    pub items: Vec<LineItem>,
+    pub items: Arc<[LineItem]>,
     /// Their sum.
     pub price: Amount,
     /// What priced it.

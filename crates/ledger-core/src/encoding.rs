@@ -254,15 +254,17 @@ fn read_charge(input: &mut Reader<'_>) -> Result<Charge, DecodeError> {
         activity: input.text()?,
         agent: input.option(Reader::text)?,
         model: input.option(Reader::text)?,
-        quantities: input.list(|input| Ok(Quantity { unit: input.text()?, amount: input.number()? }))?,
-        items: input.list(|input| {
-            Ok(LineItem {
-                label: input.text()?,
-                unit: input.text()?,
-                quantity: input.number()?,
-                credits: input.amount()?,
-            })
-        })?,
+        quantities: input.list(|input| Ok(Quantity { unit: input.text()?, amount: input.number()? }))?.into(),
+        items: input
+            .list(|input| {
+                Ok(LineItem {
+                    label: input.text()?,
+                    unit: input.text()?,
+                    quantity: input.number()?,
+                    credits: input.amount()?,
+                })
+            })?
+            .into(),
         rating: Rating { plugin: input.text()?, digest: Digest(input.raw()?), config_digest: Digest(input.raw()?) },
         priced: input.amount()?,
         uncollected: input.amount()?,
@@ -458,5 +460,3 @@ impl Reader<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests;

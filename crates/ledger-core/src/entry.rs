@@ -222,9 +222,9 @@ pub struct Charge {
     /// The model.
     pub model: Option<Arc<str>>,
     /// The quantities, sorted by unit.
-    pub quantities: Vec<Quantity>,
+    pub quantities: Arc<[Quantity]>,
     /// The price's lines.
-    pub items: Vec<LineItem>,
+    pub items: Arc<[LineItem]>,
     /// What priced it.
     pub rating: Rating,
     /// The sum of the lines: debited + uncollected.

@@ -32,7 +32,7 @@ pub struct UsageEvent {
     /// When it happened.
     pub occurred_at: Timestamp,
     /// Quantities, sorted by unit.
-    pub quantities: Vec<Quantity>,
+    pub quantities: Arc<[Quantity]>,
     /// Free attributes, sorted by key.
     pub attributes: Vec<(String, String)>,
 }

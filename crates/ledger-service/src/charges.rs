@@ -29,7 +29,7 @@ pub struct ChargeInput {
     /// The model.
     pub model: Option<Arc<str>>,
     /// Quantities, sorted by unit, each unit once.
-    pub quantities: Vec<Quantity>,
+    pub quantities: Arc<[Quantity]>,
     /// When it happened; now if absent.
     pub occurred_at: Option<Timestamp>,
     /// Attributes, sorted by key.
@@ -254,7 +254,7 @@ impl Ledger {
             config_digest: binding.plugin.config_digest(),
         };
         let instance = quote.fuel.map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
-        let charge = ChargeRequest { event, items: quote.items, price, rating, on_excess: input.on_excess };
+        let charge = ChargeRequest { event, items: quote.items.into(), price, rating, on_excess: input.on_excess };
         Ok(Request {
             account: input.account.clone(),
             keys,

@@ -20,7 +20,7 @@ fn event() -> UsageEvent {
         agent: Some("support-bot".into()),
         model: Some("gpt-4o-mini".into()),
         occurred_at: Timestamp::from_millis(1_790_000_000_000),
-        quantities: quantities.map(|(unit, amount)| Quantity { unit: unit.into(), amount }).to_vec(),
+        quantities: quantities.map(|(unit, amount)| Quantity { unit: unit.into(), amount }).into(),
         attributes: vec![("conversation".into(), "c_9".into())],
     }
 }
@@ -30,7 +30,8 @@ fn plugin(host: &PluginHost) -> Prepared {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let component = std::fs::read(root.join("target/plugins/per-model-rates.wasm")).unwrap();
     let read_file = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-    let inputs = purser_config::Inputs { file: None, environment: Vec::new(), flags: Vec::new(), read_file: &read_file };
+    let inputs =
+        purser_config::Inputs { file: None, environment: Vec::new(), flags: Vec::new(), read_file: &read_file };
     let config = purser_config::load(&inputs).unwrap();
     let rates = config.plugin_configs.iter().find(|config| config.name == "list-prices").unwrap();
     host.prepare(&component, &rates.json).unwrap()

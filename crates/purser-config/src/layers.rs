@@ -80,10 +80,9 @@ fn table_of(source: &str, text: &str, problems: &mut Vec<Problem>) -> Table {
 fn cover(below: &mut Table, above: Table) {
     for (name, node) in above {
         match (below.get_mut(&name), node) {
-            (
-                Some(Node { value: Value::Table(below), place }),
-                Node { value: Value::Table(members), place: over },
-            ) if SECTIONS.contains(&name.as_str()) || NAMED.contains(&name.as_str()) => {
+            (Some(Node { value: Value::Table(below), place }), Node { value: Value::Table(members), place: over })
+                if SECTIONS.contains(&name.as_str()) || NAMED.contains(&name.as_str()) =>
+            {
                 *place = over;
                 below.extend(members);
             }

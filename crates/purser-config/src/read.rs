@@ -96,8 +96,12 @@ fn ledger(section: &mut Section<'_>) -> Ledger {
 }
 
 fn idempotency(section: &mut Section<'_>) -> Idempotency {
-    let days = |value: &Value| i64::try_from(count(value)?).ok().filter(|d| *d <= 3650).ok_or("must be at most 3650".to_owned());
-    let minutes = |value: &Value| i64::try_from(count(value)?).ok().filter(|m| *m <= 1440).ok_or("must be at most 1440".to_owned());
+    let days = |value: &Value| {
+        i64::try_from(count(value)?).ok().filter(|d| *d <= 3650).ok_or("must be at most 3650".to_owned())
+    };
+    let minutes = |value: &Value| {
+        i64::try_from(count(value)?).ok().filter(|m| *m <= 1440).ok_or("must be at most 1440".to_owned())
+    };
     let keep_days = section.required("keep_days", days);
     let max_age_days = section.required("max_age_days", days);
     let max_future_minutes = section.required("max_future_minutes", minutes);

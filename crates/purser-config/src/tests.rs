@@ -27,12 +27,17 @@ fn the_shipped_configuration_is_valid_and_is_what_the_contract_says() {
     let config = load_with(None, &[]).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:7070");
     assert_eq!(config.storage.data, PathBuf::from("./data"));
-    let plans: Vec<String> = config.plans.iter().map(|p| format!("{} {} {}", p.definition.name, p.definition.package, p.rate_card)).collect();
+    let plans: Vec<String> = config
+        .plans
+        .iter()
+        .map(|p| format!("{} {} {}", p.definition.name, p.definition.package, p.rate_card))
+        .collect();
     assert_eq!(plans, ["free 100 standard", "pro 10000 standard", "starter 1000 standard"]);
     let pro = &config.plans[1].definition;
     assert_eq!(pro.rollover.map(|r| (r.cap.to_string(), r.cycles)), Some(("2000".to_owned(), 1)));
     assert_eq!(pro.overage_limit, Amount::ZERO);
-    let packs: Vec<String> = config.packs.iter().map(|p| format!("{} {} {} {}", p.name, p.credits, p.price, p.currency)).collect();
+    let packs: Vec<String> =
+        config.packs.iter().map(|p| format!("{} {} {} {}", p.name, p.credits, p.price, p.currency)).collect();
     assert_eq!(packs, ["large 20000 80.00 USD", "medium 5000 22.50 USD", "small 1000 5.00 USD"]);
     assert_eq!(config.rate_cards[0].rules.len(), 6);
     assert_eq!(config.idempotency.keep_ms, 35 * 86_400_000);
@@ -57,7 +62,8 @@ fn layers_cover_one_another() {
         model = "*"
         prices = "mine"
     "#;
-    let config = load_with(Some(file), &[("PURSER_LISTEN", "0.0.0.0:1"), ("PURSER_SERVER_BODY_KIB_MAX", "16")]).unwrap();
+    let config =
+        load_with(Some(file), &[("PURSER_LISTEN", "0.0.0.0:1"), ("PURSER_SERVER_BODY_KIB_MAX", "16")]).unwrap();
     assert_eq!(config.server.listen.to_string(), "0.0.0.0:1");
     assert_eq!(config.server.body_bytes_max, 16 << 10, "the environment beats the file");
     assert_eq!(config.server.batch_items_max, 10_000, "what the file leaves out stays");
@@ -132,6 +138,7 @@ fn syntax_errors_name_their_line() {
 
 #[test]
 fn an_unknown_variable_is_a_problem() {
-    let found = load_with(None, &[("PURSER_SERVER_LISTN", "x"), ("PURSER_ADMIN_KEY", "secret")]).unwrap_err().to_string();
+    let found =
+        load_with(None, &[("PURSER_SERVER_LISTN", "x"), ("PURSER_ADMIN_KEY", "secret")]).unwrap_err().to_string();
     assert_eq!(found, "PURSER_SERVER_LISTN: no setting has this variable; did you mean PURSER_SERVER_LISTEN?");
 }

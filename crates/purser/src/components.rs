@@ -26,7 +26,9 @@ pub(crate) fn releases(config: &Config) -> anyhow::Result<Releases> {
     };
     let host = PluginHost::new(limits, Some(data.join("compiled"))).context("the plugin host cannot be started")?;
     if !host.has_pagemap_scan() {
-        tracing::info!("this kernel has no pagemap_scan (Linux 6.7): fresh plugin instances take about three times as long");
+        tracing::info!(
+            "this kernel has no pagemap_scan (Linux 6.7): fresh plugin instances take about three times as long"
+        );
     }
     let mut bindings: BTreeMap<&str, Binding> = BTreeMap::new();
     for plugin_config in &config.plugin_configs {
@@ -41,7 +43,8 @@ pub(crate) fn releases(config: &Config) -> anyhow::Result<Releases> {
         bindings.insert(&plugin_config.name, binding);
     }
     let rule = |rule: &purser_config::Rule| {
-        let binding = bindings.get(rule.prices.as_str()).context("a rate card names an unknown plugin configuration")?;
+        let binding =
+            bindings.get(rule.prices.as_str()).context("a rate card names an unknown plugin configuration")?;
         Ok(Rule { activity: rule.activity.clone(), model: rule.model.clone(), binding: binding.clone() })
     };
     let card = |card: &purser_config::RateCard| {
@@ -67,7 +70,9 @@ fn component(name: &str, search: &[PathBuf]) -> anyhow::Result<Vec<u8>> {
         match fs::read(folder.join(&file)) {
             Ok(bytes) => return Ok(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", folder.join(&file).display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("{} cannot be read", folder.join(&file).display()));
+            }
         }
     }
     let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();

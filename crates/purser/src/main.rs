@@ -23,12 +23,13 @@ fn main() -> ExitCode {
         cli::Command::Serve(arguments) => serve::run(&arguments),
         cli::Command::CheckConfig(arguments) => configuration::check(&arguments),
         cli::Command::Rates(cli::Rates::Import(arguments)) => rates::import(&arguments),
-        cli::Command::Replay(options) => system::runtime().and_then(|runtime| {
-            runtime.block_on(trace_replay::command(*options, &mut std::io::stdout()))
-        }),
+        cli::Command::Replay(options) => system::runtime()
+            .and_then(|runtime| runtime.block_on(trace_replay::command(*options, &mut std::io::stdout()))),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("purser: {error:#}");
-        error.downcast_ref::<purser_config::Problems>().map_or(ExitCode::FAILURE, |_| ExitCode::from(configuration::EX_USAGE))
+        error
+            .downcast_ref::<purser_config::Problems>()
+            .map_or(ExitCode::FAILURE, |_| ExitCode::from(configuration::EX_USAGE))
     })
 }

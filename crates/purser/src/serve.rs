@@ -78,7 +78,8 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         server.abort();
     }
     let closed = tokio::task::spawn_blocking(move || ledger.close()).await.context("closing panicked")?;
-    closed.map_err(|error| anyhow!("the ledger did not close cleanly; the next start replays its journal: {error:?}"))?;
+    closed
+        .map_err(|error| anyhow!("the ledger did not close cleanly; the next start replays its journal: {error:?}"))?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,16 @@
 
 use anyhow::Context;
 use ledger_service::ports::Random;
+use std::cell::RefCell;
 use tokio::runtime::{Builder, Runtime};
+
+/// Randomness drawn ahead, for 64 salts.
+const POOL_BYTES: usize = 64 * 32;
+
+struct Pool {
+    bytes: [u8; POOL_BYTES],
+    used: usize,
+}
 
 /// The system's randomness.
 #[derive(Clone, Copy, Debug)]
@@ -11,9 +20,23 @@ pub(crate) struct SystemRandom;
 impl Random for SystemRandom {
     #[allow(clippy::expect_used, reason = "without randomness no salt and no key can be made: nothing may go on")]
     fn bytes32(&self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).expect("the system's randomness is available");
-        bytes
+        // One call to the kernel for many salts: it costs about as much as making a charge's entry.
+        thread_local! {
+            static POOL: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; POOL_BYTES], used: POOL_BYTES }) };
+        }
+        POOL.with_borrow_mut(|pool| {
+            if pool.used == POOL_BYTES {
+                getrandom::fill(&mut pool.bytes).expect("the system's randomness is available");
+                pool.used = 0;
+            }
+            let mut bytes = [0; 32];
+            let taken = &mut pool.bytes[pool.used..pool.used + 32];
+            bytes.copy_from_slice(taken);
+            // A salt that has been handed out is nobody else's business.
+            taken.fill(0);
+            pool.used += 32;
+            bytes
+        })
     }
 }
 

@@ -22,8 +22,10 @@ fn imported(patterns: &[&str]) -> Imported {
     import(MAP, &Options { patterns, credits_per_usd: 1000 }).unwrap()
 }
 
+type Quantities<'a> = &'a [(&'a str, u64)];
+
 /// What an event costs by the imported table, in micro-credits.
-fn cost(table: &str, model: &str, quantities: &[(&str, u64)]) -> Result<i64, String> {
+fn cost(table: &str, model: &str, quantities: Quantities<'_>) -> Result<i64, String> {
     let value: toml::Value = toml::from_str(table).unwrap();
     let plugin = PerModelRates::configure(&serde_json::to_string(&value).unwrap()).unwrap();
     let event = quantities.iter().fold(UsageEvent::of("chat").model(model), |e, (unit, n)| e.quantity(unit, *n));
@@ -34,7 +36,7 @@ fn cost(table: &str, model: &str, quantities: &[(&str, u64)]) -> Result<i64, Str
 #[test]
 fn prices_are_exact_and_fallbacks_are_named() {
     let table = imported(&["gpt-4o-mini", "big"]).toml;
-    let rows: [(&str, &[(&str, u64)], i64); 7] = [
+    let rows: [(&str, Quantities<'_>, i64); 7] = [
         ("gpt-4o-mini", &[("input_tokens", 374), ("output_tokens", 44), ("messages", 1)], 82_500),
         ("gpt-4o-mini", &[("cache_read_tokens", 1)], 75),
         ("gpt-4o-mini", &[("cache_write_tokens", 1)], 150),

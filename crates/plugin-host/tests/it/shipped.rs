@@ -8,7 +8,8 @@ use std::path::PathBuf;
 /// The bytes of a shipped component, which `cargo xtask plugins build` makes.
 pub(crate) fn component(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../../target/plugins/{name}.wasm"));
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run cargo xtask plugins build first", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; run cargo xtask plugins build first", path.display()))
 }
 
 const RATES: &str = r#"{"defaults": {"per_unit": {"messages": "0"}},
@@ -23,7 +24,10 @@ pub(crate) fn event(model: &str, quantities: &[(&str, u64)]) -> UsageEvent {
         agent: Some("bot".into()),
         model: Some(model.into()),
         occurred_at: Timestamp::from_millis(1_790_000_000_000),
-        quantities: quantities.iter().map(|(unit, amount)| Quantity { unit: (*unit).into(), amount: *amount }).collect(),
+        quantities: quantities
+            .iter()
+            .map(|(unit, amount)| Quantity { unit: (*unit).into(), amount: *amount })
+            .collect(),
         attributes: vec![("conversation".into(), "c_9".into())],
     }
 }
@@ -41,8 +45,14 @@ fn per_model_rates_prices_from_a_snapshot() {
     assert!(plugin.has_snapshot());
     let one = event("gpt-4o-mini", &[("input_tokens", 374), ("messages", 1), ("output_tokens", 44)]);
     assert_eq!(total(&plugin, &one).unwrap(), "0.0825");
-    assert!(matches!(plugin.price(&event("unknown", &[("input_tokens", 1)])), Err(PricingError::Unpriced { model: Some(_), unit: None, .. })));
-    assert!(matches!(plugin.price(&event("gpt-4o-mini", &[("images", 1)])), Err(PricingError::Unpriced { unit: Some(_), .. })));
+    assert!(matches!(
+        plugin.price(&event("unknown", &[("input_tokens", 1)])),
+        Err(PricingError::Unpriced { model: Some(_), unit: None, .. })
+    ));
+    assert!(matches!(
+        plugin.price(&event("gpt-4o-mini", &[("images", 1)])),
+        Err(PricingError::Unpriced { unit: Some(_), .. })
+    ));
     let fuels: Vec<Option<u64>> = (0..3).map(|_| plugin.price(&one).unwrap().fuel).collect();
     assert!(fuels[0].is_some() && fuels.iter().all(|fuel| *fuel == fuels[0]), "{fuels:?}");
 }
@@ -52,7 +62,9 @@ fn a_batch_gives_what_single_calls_give() {
     let host = PluginHost::new(Limits::default(), None).unwrap();
     let plugin = host.prepare(&component("per-model-rates"), RATES).unwrap();
     let events: Vec<UsageEvent> = (0..200)
-        .map(|n| event(if n % 7 == 0 { "unknown" } else { "gpt-4o-mini" }, &[("input_tokens", n), ("output_tokens", 1)]))
+        .map(|n| {
+            event(if n % 7 == 0 { "unknown" } else { "gpt-4o-mini" }, &[("input_tokens", n), ("output_tokens", 1)])
+        })
         .collect();
     let quotes = plugin.price_all(&events.iter().collect::<Vec<_>>());
     for (event, quote) in events.iter().zip(&quotes) {
