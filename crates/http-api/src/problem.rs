@@ -257,6 +257,3 @@ impl IntoResponse for Problem {
         (self.status, headers, Value::Object(self.body()).to_string()).into_response()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,19 +1,20 @@
-//! The layers of a configuration, and how one covers another.
+//! The layers of a configuration, and how one covers another: single settings one by one, named things whole.
 
 use crate::node::{Node, Place, Problem, Table, Value, parse};
 use crate::{DEFAULT_CONFIG, section};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where settings come from.
+/// Where settings come from. What is compiled in lies below them all.
 pub struct Inputs<'a> {
     /// The file given with `--config` or `PURSER_CONFIG`.
     pub file: Option<PathBuf>,
-    /// The environment's variables that begin with `PURSER_`.
+    /// The environment's variables that begin with `PURSER_`; one that is none of Purser's is a problem.
     pub environment: Vec<(String, String)>,
-    /// Flags, as setting, value and the flag's name.
+    /// Flags, as setting (such as `server.listen`), value and the flag's name.
     pub flags: Vec<(&'static str, String, &'static str)>,
-    /// Reads a file.
+    /// Reads the file above, and those that its plugin configurations name, each relative to its folder.
     pub read_file: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 
@@ -22,9 +23,11 @@ const SECTIONS: [&str; 5] = ["server", "storage", "ledger", "idempotency", "plug
 /// The sections of named things, which are replaced whole.
 const NAMED: [&str; 4] = ["plugin_configs", "rate_cards", "plans", "packs"];
 
-/// Variables that are no settings: read elsewhere.
-const OTHER_VARIABLES: [&str; 5] = ["PURSER_CONFIG", "PURSER_ADMIN_KEY", "PURSER_KEY", "PURSER_SERVER", "PURSER_LOG"];
+/// Variables that are no settings, and that the program reads where it needs them. Secrets are among them: their values
+/// come into no configuration, and so into no message.
+const OTHER_VARIABLES: [&str; 4] = ["PURSER_CONFIG", "PURSER_ADMIN_KEY", "PURSER_KEY", "PURSER_LOG"];
 
+/// The settings with a short variable beside the long one.
 const SHORT: [(&str, &str); 2] = [("PURSER_LISTEN", "server.listen"), ("PURSER_DATA", "storage.data")];
 
 /// What the compiled-in configuration is called in problems.
@@ -44,26 +47,40 @@ pub(crate) fn merged(inputs: &Inputs<'_>, problems: &mut Vec<Problem>) -> Table 
             }
         }
     }
-    for (variable, value) in &inputs.environment {
-        if OTHER_VARIABLES.contains(&variable.as_str()) {
-            continue;
-        }
-        let place = Place { source: variable.as_str().into(), line: None };
-        match setting_of(variable, &defaults) {
-            Some((section, key)) => set(&mut all, &section, &key, value, place),
-            None => {
-                let known = variables(&defaults);
-                let reason = format!("no setting has this variable{}", section::did_you_mean(variable, &known));
-                problems.push(place.problem("", reason));
-            }
-        }
-    }
+    from_environment(&mut all, &defaults, &inputs.environment, problems);
     for (setting, value, flag) in &inputs.flags {
         if let Some((section, key)) = setting.split_once('.') {
             set(&mut all, section, key, value, Place { source: (*flag).into(), line: None });
         }
     }
     all
+}
+
+/// Whether a value is the shipped one, so that nobody who runs the program has written it.
+pub(crate) fn is_shipped(place: &Place) -> bool {
+    *place.source == *COMPILED_IN
+}
+
+fn from_environment(all: &mut Table, defaults: &Table, environment: &[(String, String)], problems: &mut Vec<Problem>) {
+    let mut set_by: BTreeMap<(String, String), &str> = BTreeMap::new();
+    for (variable, value) in environment {
+        if OTHER_VARIABLES.contains(&variable.as_str()) {
+            continue;
+        }
+        let place = Place { source: variable.as_str().into(), line: None };
+        let Some((section, key)) = setting_of(variable, defaults) else {
+            let reason =
+                format!("no setting has this variable{}", section::did_you_mean(variable, &variables(defaults)));
+            problems.push(place.problem("", reason));
+            continue;
+        };
+        // An environment has no order, so that of two values neither could win.
+        if let Some(other) = set_by.insert((section.clone(), key.clone()), variable) {
+            problems
+                .push(place.problem(&format!("{section}.{key}"), format!("is set by {other} too; keep one of them")));
+        }
+        set(all, &section, &key, value, place);
+    }
 }
 
 fn table_of(source: &str, text: &str, problems: &mut Vec<Problem>) -> Table {
@@ -120,5 +137,6 @@ fn variable_of(section: &str, key: &str) -> String {
 
 fn variables(defaults: &Table) -> Vec<String> {
     let short = SHORT.iter().map(|(short, _)| (*short).to_owned());
-    settings(defaults).map(|(section, key)| variable_of(&section, &key)).chain(short).collect()
+    let other = OTHER_VARIABLES.iter().map(|variable| (*variable).to_owned());
+    settings(defaults).map(|(section, key)| variable_of(&section, &key)).chain(short).chain(other).collect()
 }

@@ -28,30 +28,30 @@ pub const DEFAULT_RATES: &str = include_str!("../../../config/rates.toml");
 /// A configuration that holds together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// HTTP.
+    /// How HTTP is served.
     pub server: Server,
-    /// Files.
+    /// Where and how the ledger is kept.
     pub storage: Storage,
-    /// The writer.
+    /// How much the writer takes on.
     pub ledger: Ledger,
-    /// Keys and events' ages.
+    /// How long keys count, and how old an event may be.
     pub idempotency: Idempotency,
-    /// Plugins' places and limits.
+    /// Where plugins are found, and what a call of one may use.
     pub plugins: Plugins,
-    /// What plugins are configured with, by name.
+    /// What plugins are configured with, sorted by name.
     pub plugin_configs: Vec<PluginConfig>,
-    /// What prices what, by name.
+    /// What prices what, sorted by name.
     pub rate_cards: Vec<RateCard>,
-    /// What customers get.
+    /// What customers get, sorted by name.
     pub plans: Vec<PlanConfig>,
-    /// What is on sale.
+    /// What is on sale, sorted by name.
     pub packs: Vec<Pack>,
 }
 
-/// HTTP.
+/// How HTTP is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Where to listen.
+    /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Largest body, in bytes.
     pub body_bytes_max: usize,
@@ -59,11 +59,11 @@ pub struct Server {
     pub batch_body_bytes_max: usize,
     /// Most items of a batch.
     pub batch_items_max: usize,
-    /// How long requests under way may take to finish at the end.
+    /// How long requests under way may take to finish at the end, in milliseconds.
     pub drain_timeout_ms: u64,
 }
 
-/// Files.
+/// Where and how the ledger is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storage {
     /// The data directory.
@@ -74,7 +74,7 @@ pub struct Storage {
     pub cache_bytes: usize,
 }
 
-/// The writer.
+/// How much the writer takes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ledger {
     /// Most requests that wait.
@@ -83,25 +83,25 @@ pub struct Ledger {
     pub group_items_max: usize,
 }
 
-/// Keys and events' ages.
+/// How long keys count, and how old an event may be. `keep_ms` covers the other two and an hour, always.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    /// How long keys count.
+    /// How long keys count, in milliseconds.
     pub keep_ms: i64,
-    /// The oldest event taken.
+    /// The oldest event taken, in milliseconds.
     pub max_age_ms: i64,
-    /// How far in the future an event may be.
+    /// How far in the future an event may be, in milliseconds.
     pub max_future_ms: i64,
 }
 
-/// Plugins' places and limits.
+/// Where plugins are found, and what a call of one may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugins {
     /// Folders to look for components in, before those beside the program.
     pub search: Vec<PathBuf>,
-    /// Fuel of a call.
+    /// Fuel of a call, about one instruction each.
     pub fuel: u64,
-    /// Wall-clock time of a call.
+    /// Wall-clock time of a call, in milliseconds.
     pub deadline_ms: u64,
     /// Linear memory, in bytes.
     pub memory_bytes: usize,
@@ -114,7 +114,7 @@ pub struct Plugins {
 pub struct PluginConfig {
     /// Its name, which rate cards use.
     pub name: String,
-    /// The plugin.
+    /// The plugin's name, which is its component's without `.wasm`.
     pub plugin: String,
     /// The configuration as the plugin gets it: JSON with sorted keys.
     pub json: String,
@@ -132,11 +132,11 @@ pub struct RateCard {
 /// A rule of a rate card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Pattern of activities.
+    /// Pattern of activities; `*` stands for any run of characters.
     pub activity: String,
-    /// Pattern of models.
+    /// Pattern of models; `*` alone also matches an event without a model.
     pub model: String,
-    /// The name of a plugin configuration.
+    /// The name of a plugin configuration, which exists.
     pub prices: String,
 }
 
@@ -145,7 +145,7 @@ pub struct Rule {
 pub struct PlanConfig {
     /// Its definition.
     pub definition: Plan,
-    /// The name of its rate card.
+    /// The name of its rate card, which exists.
     pub rate_card: String,
 }
 

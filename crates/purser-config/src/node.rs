@@ -13,7 +13,7 @@ pub struct Problem {
     pub source: Arc<str>,
     /// The line in it, from 1.
     pub line: Option<usize>,
-    /// The setting, such as `plans.pro.package`; empty for a file that cannot be read.
+    /// The setting, such as `plans.pro.package`; empty where it is a whole file, a syntax error or a variable.
     pub key: String,
     /// What is wrong with it, and what would be right.
     pub reason: String,
@@ -74,6 +74,8 @@ pub(crate) enum Value {
     /// From the environment or a flag: the reader decides what it is.
     Loose(String),
     Integer(i64),
+    /// An integer beyond 64 bits, as its text: no setting takes one.
+    Huge(String),
     Bool(bool),
     /// Kept as its text, to be refused by whoever reads it.
     Float(String),
@@ -89,6 +91,7 @@ impl Value {
         match self {
             Self::Text(_) | Self::Loose(_) => "a text",
             Self::Integer(_) => "an integer",
+            Self::Huge(_) => "an integer beyond 64 bits",
             Self::Bool(_) => "a boolean",
             Self::Float(_) => "a float",
             Self::Datetime(_) => "a date",
@@ -98,29 +101,39 @@ impl Value {
     }
 }
 
+/// How much of a line is shown that is no TOML.
+const SHOWN_CHARS: usize = 80;
+
 /// Reads TOML; every syntax error that the parser can recover from is reported.
 pub(crate) fn parse(source: &str, text: &str) -> Result<Node, Vec<Problem>> {
-    let source: Arc<str> = source.into();
+    let reader = Reader { source: source.into(), line_starts: line_starts(text) };
     let (table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
         let problem = |error: &toml::de::Error| {
-            let line = error.span().map(|span| line_of(text, span.start));
-            Place { source: source.clone(), line }.problem("", error.message())
+            let line = error.span().map(|span| reader.line(span.start));
+            // The parser says what it missed, and not where: the line itself says that best.
+            let shown = line.and_then(|line| text.lines().nth(line - 1)).map(str::trim).unwrap_or_default();
+            let reason = format!("{}: {}", error.message(), shown.chars().take(SHOWN_CHARS).collect::<String>());
+            Place { source: reader.source.clone(), line }.problem("", reason)
         };
         return Err(errors.iter().map(problem).collect());
     }
-    let reader = Reader { source, text };
     Ok(reader.node(table.span().start, Value::Table(reader.table(table.get_ref()))))
 }
 
-struct Reader<'a> {
+struct Reader {
     source: Arc<str>,
-    text: &'a str,
+    /// The offset of each line after the first, so that a rate table of a megabyte finds its lines quickly.
+    line_starts: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl Reader {
+    fn line(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|start| *start <= offset) + 1
+    }
+
     fn node(&self, offset: usize, value: Value) -> Node {
-        Node { value, place: Place { source: self.source.clone(), line: Some(line_of(self.text, offset)) } }
+        Node { value, place: Place { source: self.source.clone(), line: Some(self.line(offset)) } }
     }
 
     fn table(&self, table: &DeTable<'_>) -> Table {
@@ -139,7 +152,7 @@ impl Reader<'_> {
         match value {
             DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Integer(integer) => i64::from_str_radix(integer.as_str(), integer.radix())
-                .map_or_else(|_| Value::Float(integer.as_str().to_owned()), Value::Integer),
+                .map_or_else(|_| Value::Huge(integer.as_str().to_owned()), Value::Integer),
             DeValue::Float(float) => Value::Float(float.as_str().to_owned()),
             DeValue::Boolean(value) => Value::Bool(*value),
             DeValue::Datetime(datetime) => Value::Datetime(datetime.to_string()),
@@ -149,6 +162,6 @@ impl Reader<'_> {
     }
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+fn line_starts(text: &str) -> Vec<usize> {
+    text.match_indices('\n').map(|(offset, _)| offset + 1).collect()
 }

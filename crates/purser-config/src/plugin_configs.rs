@@ -4,6 +4,7 @@
 use crate::DEFAULT_RATES;
 use crate::layers::Inputs;
 use crate::node::{Node, Place, Problem, Value, parse};
+use crate::section::{not_exact, path};
 use serde_json::{Map, Value as Json};
 use std::path::Path;
 
@@ -51,8 +52,11 @@ fn convert(node: &Node, key: &str, problems: &mut Vec<Problem>) -> Json {
         Value::Integer(number) => Json::from(*number),
         Value::Bool(value) => Json::from(*value),
         Value::Float(float) => {
-            let reason = format!("is a float, which is not exact; write \"{float}\" in quotes");
-            problems.push(node.place.problem(key, reason));
+            problems.push(node.place.problem(key, not_exact(float)));
+            Json::Null
+        }
+        Value::Huge(_) => {
+            problems.push(node.place.problem(key, "is an integer beyond 64 bits; write it in quotes"));
             Json::Null
         }
         Value::Datetime(_) => {
@@ -64,10 +68,7 @@ fn convert(node: &Node, key: &str, problems: &mut Vec<Problem>) -> Json {
             Json::Array(nodes.iter().enumerate().map(member).collect())
         }
         Value::Table(members) => {
-            let member = |(name, node): (&String, &Node)| {
-                let path = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                (name.clone(), convert(node, &path, problems))
-            };
+            let member = |(name, node): (&String, &Node)| (name.clone(), convert(node, &path(key, name), problems));
             // A map of serde_json is sorted by key.
             Json::Object(members.iter().map(member).collect::<Map<_, _>>())
         }

@@ -3,142 +3,170 @@ use ledger_core::Period;
 use std::io;
 use std::path::Path;
 
+mod samples;
+
+/// Loads with a file in `etc/`, beside which are the sample files and the shipped rates.
 fn load_with(file: Option<&str>, environment: &[(&str, &str)]) -> Result<Config, Problems> {
-    let read_file = |path: &Path| match (path.to_str(), file) {
-        (Some("etc/purser.toml"), Some(text)) => Ok(text.to_owned()),
-        (Some("etc/prices.toml"), _) => Ok("[[models]]\nmodels = \"m\"\nper_unit = { messages = \"1\" }\n".to_owned()),
-        (Some("etc/floats.toml"), _) => Ok("a = 1\n[t]\nrate = 0.5\n".to_owned()),
-        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    load_all(file, environment, &[])
+}
+
+fn load_file(file: &str) -> Result<Config, Problems> {
+    load_with(Some(file), &[])
+}
+
+fn load_all(
+    file: Option<&str>,
+    environment: &[(&str, &str)],
+    flags: &[(&'static str, &str, &'static str)],
+) -> Result<Config, Problems> {
+    let not_found = || io::Error::from(io::ErrorKind::NotFound);
+    let read_file = |path: &Path| match path.strip_prefix("etc").unwrap().to_str().unwrap() {
+        "purser.toml" => file.map(str::to_owned).ok_or_else(not_found),
+        "rates.toml" => Ok(DEFAULT_RATES.to_owned()),
+        "prices.toml" => Ok(include_str!("../samples/files/prices.toml").to_owned()),
+        "floats.toml" => Ok(include_str!("../samples/files/floats.toml").to_owned()),
+        "broken.toml" => Ok(include_str!("../samples/files/broken.toml").to_owned()),
+        _ => Err(not_found()),
     };
     load(&Inputs {
         file: file.map(|_| PathBuf::from("etc/purser.toml")),
-        environment: environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-        flags: Vec::new(),
+        environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        flags: flags.iter().map(|(setting, value, flag)| (*setting, (*value).to_owned(), *flag)).collect(),
         read_file: &read_file,
     })
 }
 
-fn problems(file: &str) -> Vec<String> {
-    load_with(Some(file), &[]).unwrap_err().0.iter().map(ToString::to_string).collect()
-}
-
 #[test]
-fn the_shipped_configuration_is_valid_and_is_what_the_contract_says() {
+fn the_shipped_configuration_is_what_the_contract_says() {
     let config = load_with(None, &[]).unwrap();
     assert_eq!(config.server.listen.to_string(), "127.0.0.1:7070");
+    assert_eq!(config.server.batch_items_max, 10_000);
     assert_eq!(config.storage.data, PathBuf::from("./data"));
-    let plans: Vec<String> = config
-        .plans
-        .iter()
-        .map(|p| format!("{} {} {}", p.definition.name, p.definition.package, p.rate_card))
-        .collect();
-    assert_eq!(plans, ["free 100 standard", "pro 10000 standard", "starter 1000 standard"]);
-    let pro = &config.plans[1].definition;
-    assert_eq!(pro.rollover.map(|r| (r.cap.to_string(), r.cycles)), Some(("2000".to_owned(), 1)));
-    assert_eq!(pro.overage_limit, Amount::ZERO);
-    let packs: Vec<String> =
-        config.packs.iter().map(|p| format!("{} {} {} {}", p.name, p.credits, p.price, p.currency)).collect();
+    let plan = |p: &PlanConfig| {
+        let plan = &p.definition;
+        assert_eq!((plan.cycle, plan.overage_limit, plan.grace), (Period::Months(1), Amount::ZERO, Amount::ZERO));
+        let rollover = plan.rollover.map(|r| format!(" rolls over {} for {}", r.cap, r.cycles)).unwrap_or_default();
+        format!("{} {} {}{rollover}", plan.name, plan.package, p.rate_card)
+    };
+    let plans: Vec<String> = config.plans.iter().map(plan).collect();
+    assert_eq!(plans, ["free 100 standard", "pro 10000 standard rolls over 2000 for 1", "starter 1000 standard"]);
+    let pack = |p: &Pack| format!("{} {} {} {}", p.name, p.credits, p.price, p.currency);
+    let packs: Vec<String> = config.packs.iter().map(pack).collect();
     assert_eq!(packs, ["large 20000 80.00 USD", "medium 5000 22.50 USD", "small 1000 5.00 USD"]);
-    assert_eq!(config.rate_cards[0].rules.len(), 6);
-    assert_eq!(config.idempotency.keep_ms, 35 * 86_400_000);
-    let rates = config.plugin_configs.iter().find(|c| c.name == "list-prices").unwrap();
+    let rule = |r: &Rule| format!("{} {} {}", r.activity, r.model, r.prices);
+    let rules: Vec<String> = config.rate_cards[0].rules.iter().map(rule).collect();
+    assert_eq!(
+        rules,
+        [
+            "chat * list-prices",
+            "auto_trigger * list-prices",
+            "assistant * list-prices",
+            "voice_inbound * voice",
+            "voice_outbound * voice",
+            "voice_web * voice",
+        ]
+    );
+    const DAY_MS: i64 = 86_400_000;
+    let ages = Idempotency { keep_ms: 35 * DAY_MS, max_age_ms: 34 * DAY_MS, max_future_ms: 300_000 };
+    assert_eq!(config.idempotency, ages);
+    let [rates, voice] = &config.plugin_configs[..] else { panic!("{:?}", config.plugin_configs) };
+    assert_eq!((&*rates.name, &*rates.plugin), ("list-prices", "per-model-rates"));
     assert!(rates.json.contains("\"gpt-4o-mini\""), "the compiled-in rates are found");
+    assert_eq!((&*voice.name, &*voice.plugin), ("voice", "call-minutes"));
+    assert_eq!(
+        voice.json, r#"{"connection_fee":"0","free_seconds":0,"increment_seconds":60,"per_minute":"12"}"#,
+        "12 credits for each started minute"
+    );
+}
+
+/// Somebody who copies the two shipped files and changes nothing runs what is compiled in.
+#[test]
+fn the_shipped_file_given_as_a_file_is_the_default() {
+    assert_eq!(load_file(DEFAULT_CONFIG).unwrap(), load_with(None, &[]).unwrap());
 }
 
 #[test]
-fn layers_cover_one_another() {
-    let file = r#"
-        [server]
-        body_kib_max = 32
-        [plans.pro]
-        package = "5"
-        cycle = "10 days"
-        rate_card = "mine"
-        [plugin_configs.mine]
-        plugin = "per-model-rates"
-        file = "prices.toml"
-        [[rate_cards.mine]]
-        activity = "*"
-        model = "*"
-        prices = "mine"
-    "#;
-    let config =
-        load_with(Some(file), &[("PURSER_LISTEN", "0.0.0.0:1"), ("PURSER_SERVER_BODY_KIB_MAX", "16")]).unwrap();
-    assert_eq!(config.server.listen.to_string(), "0.0.0.0:1");
-    assert_eq!(config.server.body_bytes_max, 16 << 10, "the environment beats the file");
-    assert_eq!(config.server.batch_items_max, 10_000, "what the file leaves out stays");
-    let pro = config.plans.iter().find(|p| &*p.definition.name == "pro").unwrap();
-    assert_eq!(pro.definition.cycle, Period::Days(10));
-    assert_eq!(pro.definition.rollover, None, "a plan is replaced whole");
-    assert_eq!(config.plans.len(), 3);
-    let mine = config.plugin_configs.iter().find(|c| c.name == "mine").unwrap();
-    assert_eq!(mine.json, r#"{"models":[{"models":"m","per_unit":{"messages":"1"}}]}"#);
+fn flags_beat_the_environment_which_beats_the_file_which_beats_what_is_compiled_in() {
+    let file = Some("[server]\nlisten = \"127.0.0.1:2\"\n");
+    let environment = [("PURSER_LISTEN", "127.0.0.1:3")];
+    let flags = [("server.listen", "127.0.0.1:4", "--listen")];
+    for (file, environment, flags, port) in [
+        (None, &[][..], &[][..], 7070),
+        (file, &[], &[], 2),
+        (file, &environment, &[], 3),
+        (file, &environment, &flags, 4),
+        (None, &[], &flags, 4),
+    ] {
+        let config = load_all(file, environment, flags).unwrap();
+        assert_eq!(config.server.listen.port(), port);
+        assert_eq!(config.server.body_bytes_max, 64 << 10, "what is not named stays");
+    }
 }
 
+/// Sets each single setting of the shipped file by its variable: none is left out, and none does nothing.
 #[test]
-fn every_problem_is_reported_with_its_place() {
-    let file = r#"[server]
-listn = "127.0.0.1:1"
-body_kib_max = "many"
-[idempotency]
-keep_days = 34
-[plans.pro]
-package = 12.5
-cycle = "0 days"
-overage = "unblock"
-rollover_cap = "1"
-rate_card = "standart"
-[[rate_cards.standard]]
-activity = "chat"
-model = "*"
-prices = "list-price"
-[plugin_configs.a]
-plugin = "p"
-file = "missing.toml"
-[plugin_configs.b]
-plugin = "p"
-file = "floats.toml"
-[plugin_configs.c]
-plugin = "p"
-[packs.none]
-credits = "0"
-price = "1.00"
-currency = "usd"
-[servers]
-"#;
-    let found = problems(file);
-    let expected = [
-        "etc/purser.toml:3: server.body_kib_max: must be a whole number, not a text",
-        "etc/purser.toml:2: server.listn: there is no such setting; did you mean listen?",
-        "etc/purser.toml:4: idempotency.keep_days: is 34, and must cover max_age_days (34) + max_future_minutes (5) + 1 hour: an event that is still taken could be charged twice; 35 would do",
-        "etc/purser.toml:18: plugin_configs.a.file: etc/missing.toml cannot be read: entity not found",
-        "etc/floats.toml:3: t.rate: is a float, which is not exact; write \"0.5\" in quotes",
-        "etc/purser.toml:22: plugin_configs.c.file: give either a file or a config, and not both",
-        "etc/purser.toml:15: rate_cards.standard[0].prices: no plugin configuration is named \"list-price\"; did you mean list-prices?",
-        "etc/purser.toml:6: plans.pro.rollover_cap: rollover needs both rollover_cap and rollover_cycles",
-        "etc/purser.toml:8: plans.pro.cycle: must be \"monthly\", \"weekly\", \"yearly\" or \"N days\", N from 1 to 3660",
-        "etc/purser.toml:7: plans.pro.package: is a float, which is not exact; write \"12.5\" in quotes",
-        "etc/purser.toml:9: plans.pro.overage: must be \"block\" or credits: an amount is a decimal string such as \"12.5\", without exponent, plus sign or leading zeros",
-        "etc/purser.toml:11: plans.pro.rate_card: no rate card is named \"standart\"; did you mean standard?",
-        "etc/purser.toml:25: packs.none.credits: must be above zero",
-        "etc/purser.toml:27: packs.none.currency: must be a currency code, such as \"USD\"",
-        "etc/purser.toml:28: servers: there is no such section; did you mean server?",
-    ];
-    assert_eq!(found.len(), expected.len(), "{found:#?}");
-    for (found, expected) in found.iter().zip(expected) {
-        assert_eq!(found, expected);
+fn every_single_setting_has_a_variable() {
+    let shipped = load_with(None, &[]).unwrap();
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for line in DEFAULT_CONFIG.lines() {
+        if let Some(header) = line.strip_prefix('[') {
+            section = header.trim_end_matches(']').to_owned();
+        } else if let (false, Some((key, _))) = (line.starts_with('#') || section.contains('.'), line.split_once(" = "))
+        {
+            found.push((section.clone(), key.to_owned()));
+        }
+    }
+    assert_eq!(found.len(), 18, "{found:?}");
+    for (section, key) in found {
+        let variable = format!("PURSER_{section}_{key}").to_uppercase();
+        let value = match key.as_str() {
+            "listen" => "127.0.0.1:1",
+            "keep_days" => "36",
+            "stack_kib" => "16",
+            _ => "1",
+        };
+        assert_ne!(load_with(None, &[(&variable, value)]).unwrap(), shipped, "{variable}");
     }
 }
 
 #[test]
-fn syntax_errors_name_their_line() {
-    let found = problems("[server]\nlisten = \n[plans\n");
-    assert!(found.iter().any(|p| p.starts_with("etc/purser.toml:2: ")), "{found:?}");
+fn variables_of_many_values_and_short_ones() {
+    let config = load_with(None, &[("PURSER_PLUGINS_SEARCH", "a:/b"), ("PURSER_DATA", "d"), ("PURSER_ADMIN_KEY", "s")]);
+    let config = config.unwrap();
+    assert_eq!(config.plugins.search, [PathBuf::from("a"), PathBuf::from("/b")]);
+    assert_eq!(config.storage.data, PathBuf::from("d"));
 }
 
 #[test]
-fn an_unknown_variable_is_a_problem() {
-    let found =
-        load_with(None, &[("PURSER_SERVER_LISTN", "x"), ("PURSER_ADMIN_KEY", "secret")]).unwrap_err().to_string();
-    assert_eq!(found, "PURSER_SERVER_LISTN: no setting has this variable; did you mean PURSER_SERVER_LISTEN?");
+fn what_is_wrong_in_the_environment_and_in_flags_is_named_by_variable_and_flag() {
+    let environment = [
+        ("PURSER_SERVER_LISTN", "x"),
+        ("PURSER_ADMINKEY", "a secret"),
+        ("PURSER_PLANS_PRO_PACKAGE", "5"),
+        ("PURSER_SERVER_BODY_KIB_MAX", "many"),
+        ("PURSER_IDEMPOTENCY_MAX_AGE_DAYS", "35"),
+        ("PURSER_DATA", "a"),
+        ("PURSER_STORAGE_DATA", "b"),
+        ("PURSER_STORAGE_CACHE_MIB", ""),
+    ];
+    let problems = load_all(None, &environment, &[("server.listen", "7070", "--listen")]).unwrap_err();
+    insta::assert_snapshot!(problems, @r#"
+    --listen: server.listen: "7070" is no address and port, such as "127.0.0.1:7070"
+    PURSER_ADMINKEY: no setting has this variable; did you mean PURSER_ADMIN_KEY?
+    PURSER_IDEMPOTENCY_MAX_AGE_DAYS: idempotency.max_age_days: keep_days (35) must cover max_age_days (35) + max_future_minutes (5) + 1 hour, or an event that is still taken could be charged twice; keep_days = 36 would do
+    PURSER_PLANS_PRO_PACKAGE: no setting has this variable
+    PURSER_SERVER_BODY_KIB_MAX: server.body_kib_max: must be a whole number from 1 to 65536
+    PURSER_SERVER_LISTN: no setting has this variable; did you mean PURSER_SERVER_LISTEN?
+    PURSER_STORAGE_CACHE_MIB: storage.cache_mib: must be a whole number from 1 to 65536
+    PURSER_STORAGE_DATA: storage.data: is set by PURSER_DATA too; keep one of them
+    "#);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_problem() {
+    let read_file = |_: &Path| Err(io::Error::from(io::ErrorKind::PermissionDenied));
+    let inputs =
+        Inputs { file: Some("etc/p.toml".into()), environment: Vec::new(), flags: Vec::new(), read_file: &read_file };
+    assert_eq!(load(&inputs).unwrap_err().to_string(), "etc/p.toml: cannot be read: permission denied");
 }

@@ -1,1 +1,139 @@
-//! testkit.
+//! What tests share: a ledger in memory with a plugin that needs no WebAssembly, and a store that fails when told to.
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "this is test code, and panicking is how it fails")]
+
+mod faulty;
+mod plugin;
+
+pub use faulty::FaultyStore;
+pub use plugin::PerUnit;
+
+use ledger_core::{Amount, Period, Plan, Timestamp};
+use ledger_service::ports::Random;
+use ledger_service::{
+    AccountInput, Binding, ChargeInput, Ledger, Parts, RateCard, Releases, Rule, Settings, TestClock,
+};
+use ledger_store::{LedgerStore, MemoryStore};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// Where the clock of a [`Kit`] stands at first.
+pub const START: &str = "2026-11-01T00:00:00Z";
+
+/// A ledger with what it is made of. Opening one needs a tokio runtime, as the ledger itself does.
+pub struct Kit {
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// Its clock, which stands until it is moved.
+    pub clock: Arc<TestClock>,
+    /// Its store.
+    pub store: Arc<FaultyStore<MemoryStore>>,
+    /// Its plugin.
+    pub plugin: Arc<PerUnit>,
+}
+
+/// Salts that are different, and the same in every run.
+#[derive(Debug, Default)]
+struct Counting(AtomicU8);
+
+impl Random for Counting {
+    fn bytes32(&self) -> [u8; 32] {
+        [self.0.fetch_add(1, Ordering::Relaxed); 32]
+    }
+}
+
+/// The plans of a kit: `free` with 1 credit, `pro` with 1,000, `debt` with 1 and 5 of overage; each for a month.
+pub fn plans() -> Vec<Plan> {
+    let plan = |name: &str, package: i64, overage: i64| Plan {
+        name: name.into(),
+        cycle: Period::Months(1),
+        package: Amount::from_credits(package).unwrap(),
+        rollover: None,
+        overage_limit: Amount::from_credits(overage).unwrap(),
+        grace: Amount::ZERO,
+    };
+    vec![plan("free", 1, 0), plan("pro", 1000, 0), plan("debt", 1, 5)]
+}
+
+/// Limits as they ship.
+pub fn settings() -> Settings {
+    const DAY_MS: i64 = 86_400_000;
+    Settings {
+        keep_ms: 35 * DAY_MS,
+        max_age_ms: 34 * DAY_MS,
+        max_future_ms: 300_000,
+        queue_items_max: 10_000,
+        group_items_max: 1000,
+    }
+}
+
+impl Kit {
+    /// A ledger with everything as it ships, but in memory.
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    /// A ledger with other limits.
+    pub fn with(settings: Settings) -> Self {
+        Self::over(Arc::new(FaultyStore::new(MemoryStore::new())), settings)
+    }
+
+    /// A ledger over a store, which may hold something already.
+    pub fn over(store: Arc<FaultyStore<MemoryStore>>, settings: Settings) -> Self {
+        let clock = Arc::new(TestClock::new(Timestamp::parse_rfc3339(START).unwrap()));
+        let plugin = Arc::new(PerUnit::default());
+        let binding = Binding { name: "per-unit".into(), plugin: plugin.clone() };
+        let rules = ["chat", "voice_*"].map(|activity| Rule {
+            activity: activity.to_owned(),
+            model: "*".to_owned(),
+            binding: binding.clone(),
+        });
+        let releases = Releases {
+            rate_cards: [("standard".to_owned(), RateCard { rules: rules.to_vec() })].into(),
+            plans: plans().iter().map(|plan| (plan.name.to_string(), "standard".to_owned())).collect(),
+        };
+        let dyn_store: Arc<dyn LedgerStore> = store.clone();
+        let parts = Parts {
+            store: dyn_store,
+            clock: clock.clone(),
+            random: Arc::new(Counting::default()),
+            plans: plans(),
+            releases,
+            settings,
+        };
+        Self { ledger: Ledger::open(parts).unwrap(), clock, store, plugin }
+    }
+
+    /// Opens an account.
+    pub async fn open_account(&self, account: &str, plan: &str) {
+        let input = AccountInput { account: account.into(), plan: plan.into(), ..AccountInput::default() };
+        assert!(self.ledger.put_account(input).await.unwrap().opened);
+    }
+
+    /// Moves the clock.
+    pub fn wait_ms(&self, ms: i64) {
+        self.clock.advance_to(self.ledger.now().plus_millis(ms));
+    }
+}
+
+impl Default for Kit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A charge of so many `messages`, each of a thousandth of a credit, under an event id.
+pub fn messages(account: &str, id: &str, messages: u64) -> ChargeInput {
+    ChargeInput {
+        id: Some(id.to_owned()),
+        key: None,
+        account: account.into(),
+        activity: "chat".into(),
+        agent: None,
+        model: Some("m".into()),
+        quantities: [ledger_core::Quantity { unit: "messages".into(), amount: messages }].into(),
+        occurred_at: None,
+        attributes: Vec::new(),
+        on_excess: ledger_core::OnExcess::Reject,
+    }
+}

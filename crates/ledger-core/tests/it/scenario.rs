@@ -217,13 +217,21 @@ fn describe(entry: &Entry) -> String {
         }
         Body::Charge(charge) => {
             let overage = if charge.overage.is_zero() { String::new() } else { format!(" overage {}", charge.overage) };
-            let uncollected =
-                if charge.uncollected.is_zero() { String::new() } else { format!(" uncollected {}", charge.uncollected) };
+            let uncollected = if charge.uncollected.is_zero() {
+                String::new()
+            } else {
+                format!(" uncollected {}", charge.uncollected)
+            };
             format!("{n} charged{}{overage}{uncollected}", draws(&charge.draws))
         }
         Body::Expiry { grant, expired } => format!("{n} expired {grant}:{expired} on {}", short(entry.recorded_at)),
         Body::Rollover(rolled) => {
-            format!("{n} rolled{} until {} on {}", draws(&rolled.from), short(rolled.expires_at), short(entry.recorded_at))
+            format!(
+                "{n} rolled{} until {} on {}",
+                draws(&rolled.from),
+                short(rolled.expires_at),
+                short(entry.recorded_at)
+            )
         }
     }
 }

@@ -1,0 +1,6 @@
+//! The use cases over a store in memory.
+#![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
+
+mod charging;
+mod outages;
+mod time;

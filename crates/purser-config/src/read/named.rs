@@ -1,0 +1,184 @@
+//! The sections of named things: what plugins are configured with, what prices what, plans, packs.
+
+use crate::layers::Inputs;
+use crate::node::{Node, Problem, Value};
+use crate::section::{Section, amount, did_you_mean, not_exact, positive_amount, text, whole};
+use crate::{Pack, PlanConfig, PluginConfig, RateCard, Rule, plugin_configs};
+use ledger_core::{Amount, Period, Plan, Rollover};
+
+pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inputs<'_>) -> PluginConfig {
+    let plugin = section.required("plugin", plugin_name);
+    let file = section.take("file");
+    let inline = section.take("config");
+    let json = match (file, inline) {
+        (Some(file), None) => match text(&file.value) {
+            Ok(path) => {
+                let key = section.key("file");
+                plugin_configs::from_file(&path, &file.place, &key, inputs, section.problems())
+            }
+            Err(reason) => {
+                section.problem_at(&file.place, "file", reason);
+                None
+            }
+        },
+        (None, Some(config)) if matches!(config.value, Value::Table(_)) => {
+            let key = section.key("config");
+            plugin_configs::to_json(&config, &key, section.problems())
+        }
+        (None, Some(config)) => {
+            section.problem_at(&config.place, "config", format!("must be a table, not {}", config.value.kind()));
+            None
+        }
+        _ => {
+            section.problem("file", "give either a file or a config, and not both");
+            None
+        }
+    };
+    PluginConfig { name: name.to_owned(), plugin, json: json.unwrap_or_default() }
+}
+
+/// Reads a plugin's name, which is that of a file too: one that leads out of its folder is none.
+fn plugin_name(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    if is_plain && !name.starts_with('.') {
+        return Ok(name);
+    }
+    Err(format!("{name:?} is no plugin's name: letters, digits, -, _ and ., and no dot first"))
+}
+
+pub(super) fn rate_card(
+    name: &str,
+    path: &str,
+    node: Node,
+    configs: &[String],
+    problems: &mut Vec<Problem>,
+) -> Option<RateCard> {
+    let nodes = match node.value {
+        Value::List(nodes) if !nodes.is_empty() => nodes,
+        _ => {
+            problems.push(node.place.problem(path, format!("needs at least one rule, written as [[{path}]]")));
+            return None;
+        }
+    };
+    let mut rules: Vec<Rule> = Vec::with_capacity(nodes.len());
+    for (index, rule) in nodes.into_iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        let Value::Table(members) = rule.value else {
+            problems.push(rule.place.problem(&path, format!("must be a table, not {}", rule.value.kind())));
+            continue;
+        };
+        let mut section = Section::new(&path, rule.place, members, problems);
+        let place = section.place_of("activity");
+        let rule = Rule {
+            activity: section.required("activity", text),
+            model: section.required("model", text),
+            prices: section.required("prices", one_of(configs, "plugin configuration")),
+        };
+        let is_same = |earlier: &Rule| earlier.activity == rule.activity && earlier.model == rule.model;
+        // What could not be read is empty, and is a problem already.
+        if !rule.activity.is_empty() && !rule.model.is_empty() && rules.iter().any(is_same) {
+            let reason = "an earlier rule has the same patterns, so that this one would never count";
+            section.problem_at(&place, "activity", reason);
+        }
+        section.finish();
+        rules.push(rule);
+    }
+    Some(RateCard { name: name.to_owned(), rules })
+}
+
+/// Reads the name of something that the configuration defines elsewhere.
+fn one_of(known: &[String], what: &str) -> impl FnOnce(&Value) -> Result<String, String> {
+    move |value| {
+        let name = text(value)?;
+        if known.contains(&name) {
+            return Ok(name);
+        }
+        Err(format!("no {what} is named {name:?}{}", did_you_mean(&name, known)))
+    }
+}
+
+pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String]) -> PlanConfig {
+    for (there, missing) in [("rollover_cap", "rollover_cycles"), ("rollover_cycles", "rollover_cap")] {
+        if section.has(there) && !section.has(missing) {
+            let place = section.place_of(there);
+            section.problem_at(&place, there, format!("needs {missing} beside it"));
+        }
+    }
+    let cap = section.optional("rollover_cap", positive_amount);
+    let cycles = section.optional("rollover_cycles", whole(1..=1200));
+    PlanConfig {
+        definition: Plan {
+            name: name.into(),
+            cycle: section.required("cycle", cycle).0,
+            package: section.required("package", amount),
+            rollover: cap.zip(cycles).map(|(cap, cycles)| Rollover { cap, cycles }),
+            overage_limit: section.optional("overage", overage).unwrap_or_default(),
+            grace: Amount::ZERO,
+        },
+        rate_card: section.required("rate_card", one_of(cards, "rate card")),
+    }
+}
+
+fn overage(value: &Value) -> Result<Amount, String> {
+    match value {
+        Value::Text(word) if word == "block" => Ok(Amount::ZERO),
+        Value::Text(word) if !word.starts_with(|c: char| c.is_ascii_digit() || c == '-') => {
+            Err(format!("must be \"block\" or credits, such as \"100\", not {word:?}"))
+        }
+        value => amount(value),
+    }
+}
+
+/// A cycle's length; the default stands in for one that cannot be read.
+struct Cycle(Period);
+
+impl Default for Cycle {
+    fn default() -> Self {
+        Self(Period::Months(1))
+    }
+}
+
+fn cycle(value: &Value) -> Result<Cycle, String> {
+    const RULE: &str = "must be \"monthly\", \"weekly\", \"yearly\" or \"N days\", N from 1 to 3660";
+    let Value::Text(word) = value else {
+        return Err(format!("{RULE}, not {}", value.kind()));
+    };
+    let period = match word.as_str() {
+        "monthly" => Period::Months(1),
+        "yearly" => Period::Months(12),
+        "weekly" => Period::Days(7),
+        word => {
+            let days = word.strip_suffix(" days").and_then(|days| days.parse().ok());
+            Period::Days(days.filter(|days| (1..=3660).contains(days)).ok_or(RULE)?)
+        }
+    };
+    Ok(Cycle(period))
+}
+
+pub(super) fn pack(name: &str, section: &mut Section<'_>) -> Pack {
+    Pack {
+        name: name.to_owned(),
+        credits: section.required("credits", positive_amount),
+        price: section.required("price", price),
+        currency: section.required("currency", currency),
+    }
+}
+
+/// Reads a price, and keeps it as it was written: `5.00` stays so.
+fn price(value: &Value) -> Result<String, String> {
+    let Value::Text(price) = value else {
+        return Err(match value {
+            Value::Float(float) => not_exact(float),
+            other => format!("must be a decimal in quotes, such as \"5.00\", not {}", other.kind()),
+        });
+    };
+    let is_price = price.parse().is_ok_and(Amount::is_positive);
+    if is_price { Ok(price.clone()) } else { Err("must be a decimal above zero, such as \"5.00\"".to_owned()) }
+}
+
+fn currency(value: &Value) -> Result<String, String> {
+    let code = text(value)?;
+    let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    if is_code { Ok(code) } else { Err("must be a currency code, such as \"USD\"".to_owned()) }
+}

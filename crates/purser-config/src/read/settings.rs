@@ -1,0 +1,87 @@
+//! The sections of single settings. Each has bounds within which the program is known to work: what a limit is there to
+//! keep away must not come in by the limit.
+
+use crate::layers::is_shipped;
+use crate::node::Value;
+use crate::section::{Section, text, whole};
+use crate::{Idempotency, Ledger, Plugins, Server, Storage};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+pub(super) fn server(section: &mut Section<'_>) -> Server {
+    let listen = |value: &Value| {
+        let address = text(value)?;
+        address.parse().map_err(|_| format!("{address:?} is no address and port, such as \"127.0.0.1:7070\""))
+    };
+    let default_listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 7070));
+    Server {
+        listen: section.optional("listen", listen).unwrap_or(default_listen),
+        body_bytes_max: section.required("body_kib_max", whole::<usize>(1..=65_536)) << 10,
+        batch_body_bytes_max: section.required("batch_body_mib_max", whole::<usize>(1..=1024)) << 20,
+        batch_items_max: section.required("batch_items_max", whole(1..=100_000)),
+        drain_timeout_ms: section.required("drain_timeout_ms", whole(1..=3_600_000)),
+    }
+}
+
+pub(super) fn storage(section: &mut Section<'_>) -> Storage {
+    Storage {
+        data: PathBuf::from(section.required("data", text)),
+        segment_bytes: section.required("segment_mib", whole::<u64>(1..=65_536)) << 20,
+        cache_bytes: section.required("cache_mib", whole::<usize>(1..=65_536)) << 20,
+    }
+}
+
+pub(super) fn ledger(section: &mut Section<'_>) -> Ledger {
+    Ledger {
+        // The queue's memory is taken when it is made, so that a zero too many would end the start for want of it.
+        queue_items_max: section.required("queue_items_max", whole(1..=1_048_576)),
+        group_items_max: section.required("group_items_max", whole(1..=1_048_576)),
+    }
+}
+
+pub(super) fn idempotency(section: &mut Section<'_>) -> Idempotency {
+    let places = ["keep_days", "max_age_days", "max_future_minutes"].map(|key| (key, section.place_of(key)));
+    let keep_days = section.required("keep_days", whole::<u32>(1..=3660));
+    let max_age_days = section.required("max_age_days", whole::<u32>(1..=3650));
+    let max_future_minutes = section.required("max_future_minutes", whole::<u32>(1..=1440));
+    let idempotency = Idempotency {
+        keep_ms: i64::from(keep_days) * DAY_MS,
+        max_age_ms: i64::from(max_age_days) * DAY_MS,
+        max_future_ms: i64::from(max_future_minutes) * MINUTE_MS,
+    };
+    let least_ms = idempotency.max_age_ms + idempotency.max_future_ms + HOUR_MS;
+    // A setting that cannot be read is zero here, and is a problem already.
+    if keep_days > 0 && idempotency.keep_ms < least_ms {
+        // It is said where somebody wrote something, and not at a shipped value that another setting made too small.
+        let written = places.iter().find(|(_, place)| !is_shipped(place)).unwrap_or(&places[0]);
+        let reason = format!(
+            "keep_days ({keep_days}) must cover max_age_days ({max_age_days}) + max_future_minutes \
+             ({max_future_minutes}) + 1 hour, or an event that is still taken could be charged twice; keep_days = {} \
+             would do",
+            (least_ms + DAY_MS - 1) / DAY_MS
+        );
+        section.problem_at(&written.1, written.0, reason);
+    }
+    idempotency
+}
+
+pub(super) fn plugins(section: &mut Section<'_>) -> Plugins {
+    let folders = |value: &Value| match value {
+        Value::List(nodes) => nodes.iter().map(|node| text(&node.value).map(PathBuf::from)).collect(),
+        Value::Loose(list) => Ok(list.split(':').filter(|folder| !folder.is_empty()).map(PathBuf::from).collect()),
+        other => Err(format!("must be a list of folders, not {}", other.kind())),
+    };
+    Plugins {
+        search: section.optional("search", folders).unwrap_or_default(),
+        fuel: section.required("fuel", whole(1..=1_000_000_000_000)),
+        deadline_ms: section.required("deadline_ms", whole(1..=60_000)),
+        // A guest addresses 32 bits.
+        memory_bytes: section.required("memory_mib", whole::<usize>(1..=4096)) << 20,
+        // A guest runs on the stack of the thread that calls it, which has 2 MiB: beyond it the process would end.
+        stack_bytes: section.required("stack_kib", whole::<usize>(16..=1024)) << 10,
+    }
+}

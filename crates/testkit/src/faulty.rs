@@ -1,0 +1,94 @@
+//! A store that fails or conflicts when told to, around one that works.
+
+use ledger_core::{Account, AccountNumber, Timestamp};
+use ledger_store::{AccountQuery, Batch, Committed, LedgerStore, Loaded, Recorded, StoreError, SystemRecord, Wanted};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// The store.
+#[derive(Debug)]
+pub struct FaultyStore<S> {
+    inner: S,
+    broken: AtomicBool,
+    conflicts_left: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl<S> FaultyStore<S> {
+    /// Wraps a store; it works until it is told otherwise.
+    pub fn new(inner: S) -> Self {
+        Self { inner, broken: AtomicBool::new(false), conflicts_left: AtomicU64::new(0), commits: AtomicU64::new(0) }
+    }
+
+    /// Makes every commit and every recovery fail, or work again.
+    pub fn break_down(&self, broken: bool) {
+        self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Makes the next commits answer that each of their accounts had moved on.
+    pub fn conflict(&self, commits: u64) {
+        self.conflicts_left.store(commits, Ordering::SeqCst);
+    }
+
+    /// How many commits were asked for.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::SeqCst)
+    }
+
+    fn failing(&self) -> Result<(), StoreError> {
+        if self.broken.load(Ordering::SeqCst) { Err(StoreError::unavailable("the disk is full")) } else { Ok(()) }
+    }
+}
+
+impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
+    fn load(&self, wanted: &[Wanted]) -> Result<Vec<Loaded>, StoreError> {
+        self.inner.load(wanted)
+    }
+
+    fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        self.failing()?;
+        let less = |left: u64| left.checked_sub(1);
+        if self.conflicts_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
+            return Ok(Committed { conflicts: (0..batch.accounts.len()).collect() });
+        }
+        self.inner.commit(batch)
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.failing()?;
+        self.inner.recover()
+    }
+
+    fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError> {
+        self.inner.allocate_account_numbers(count)
+    }
+
+    fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
+        self.inner.entry(account, sequence)
+    }
+
+    fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError> {
+        self.inner.account_by_number(number)
+    }
+
+    fn accounts(&self, query: &AccountQuery) -> Result<Vec<Arc<Account>>, StoreError> {
+        self.inner.accounts(query)
+    }
+
+    fn due_accounts(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<str>>, StoreError> {
+        self.inner.due_accounts(now, limit)
+    }
+
+    fn system_records(&self, topic: &str) -> Result<Vec<SystemRecord>, StoreError> {
+        self.inner.system_records(topic)
+    }
+
+    fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.inner.forget_keys(before)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.inner.close()
+    }
+}
