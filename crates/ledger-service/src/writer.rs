@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Something for the writer to do to one account.
@@ -436,8 +436,10 @@ fn stop_until_recovered(
     let mut pause = Duration::from_millis(10);
     while let Err(error) = writer.store.recover() {
         tracing::warn!(%error, retry_in_ms = pause.as_millis(), "the store cannot be reopened yet");
+        // An instant, not a pause after each request: callers who try again and again must not put recovery off.
+        let again_at = Instant::now() + pause;
         loop {
-            match submissions.recv_timeout(pause) {
+            match submissions.recv_timeout(again_at.saturating_duration_since(Instant::now())) {
                 Ok(submission) => {
                     progress.waiting_items.fetch_sub(submission.requests.len(), Ordering::Relaxed);
                     let _ = submission.reply.send(vec![Err(unavailable.clone()); submission.requests.len()]);

@@ -1,0 +1,60 @@
+//! A caller of the routes, without a socket.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use http_api::{Api, Keys, Limits, hash_of_secret, router};
+use std::sync::Arc;
+use testkit::Kit;
+use tower::ServiceExt;
+
+/// The secret of the only key.
+const ADMIN_KEY: &str = "an-admin-key-for-tests";
+
+/// The routes over a kit.
+pub(crate) struct Client {
+    pub(crate) kit: Kit,
+    router: Router,
+}
+
+/// What came back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+impl Client {
+    /// Routes with small limits, and the kit's clock as the test clock.
+    pub(crate) fn new() -> Self {
+        let kit = Kit::new();
+        let api = Api {
+            ledger: kit.ledger.clone(),
+            keys: Keys::of_admins(vec![hash_of_secret(ADMIN_KEY)]),
+            limits: Limits { body_bytes_max: 65_536, batch_body_bytes_max: 131_072, batch_items_max: 100 },
+            test_clock: Some(kit.clock.clone()),
+        };
+        Self { kit, router: router(Arc::new(api)) }
+    }
+
+    /// Sends a request; with the administrator's key, unless it says by whom it comes.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        let headers = request.headers_mut();
+        match headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()) {
+            Some(b"none") => drop(headers.remove(header::AUTHORIZATION)),
+            Some(_) => {}
+            None => drop(headers.insert(header::AUTHORIZATION, format!("Bearer {ADMIN_KEY}").parse().unwrap())),
+        }
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Posts JSON.
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post(path).header(header::CONTENT_TYPE, "application/json");
+        self.send(request.body(body.into()).unwrap()).await
+    }
+}

@@ -1,0 +1,65 @@
+//! Every file in `exchanges/` is a conversation with a fresh server whose clock stands at 2026-11-01T00:00:00Z: each
+//! request under a line `### what it shows`. Beside it is the same with the answers, as they are on the wire. A new
+//! case is a new request or file; `INSTA_UPDATE=always cargo test -p http-api` writes the answers, to be read before
+//! they are kept.
+
+use crate::client::{Answer, Client};
+use axum::body::Body;
+use axum::http::Request;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// The headers that mean something to callers.
+const SHOWN: [&str; 5] = ["content-type", "idempotency-hit", "retry-after", "www-authenticate", "allow"];
+
+#[tokio::test]
+async fn conversations_go_as_written() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/exchanges");
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "http"));
+    files.sort();
+    assert!(!files.is_empty(), "the conversations are there");
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(&folder);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for file in files {
+        let said = converse(&std::fs::read_to_string(&file).unwrap()).await;
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        settings.bind(|| insta::assert_snapshot!(name, said));
+    }
+}
+
+async fn converse(script: &str) -> String {
+    let client = Client::new();
+    let mut said = String::new();
+    for exchange in script.split("### ").skip(1) {
+        let (title, request) = exchange.split_once('\n').unwrap();
+        let answer = client.send(parse(request)).await;
+        write!(said, "### {title}\n{}\n{}\n\n", request.trim(), show(&answer)).unwrap();
+    }
+    said
+}
+
+/// Reads `METHOD path`, headers, an empty line, and the body.
+fn parse(text: &str) -> Request<Body> {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    let mut lines = head.trim().lines();
+    let (method, path) = lines.next().unwrap().split_once(' ').unwrap();
+    let mut request = Request::builder().method(method).uri(path);
+    for (name, value) in lines.map(|line| line.split_once(": ").unwrap()) {
+        request = request.header(name, value);
+    }
+    request.body(Body::from(body.trim().to_owned())).unwrap()
+}
+
+fn show(answer: &Answer) -> String {
+    let mut shown = format!("\n→ {}\n", answer.status);
+    for name in SHOWN {
+        if let Some(value) = answer.headers.get(name) {
+            writeln!(shown, "{name}: {}", value.to_str().unwrap()).unwrap();
+        }
+    }
+    shown.push_str(answer.body.trim_end());
+    shown
+}
