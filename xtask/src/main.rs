@@ -44,6 +44,8 @@ enum Task {
 enum Plugins {
     /// Builds every plugin as a component, into target/plugins
     Build,
+    /// Builds the guests that only tests run, into target/plugins/test
+    BuildGuests,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +62,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Run(options) => demo::run(&workspace, &options),
         Task::Test => test::run(&workspace),
         Task::Plugins(Plugins::Build) => plugins::build(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Plugins(Plugins::BuildGuests) => plugins::build_guests(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Deps => deps::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
     }

@@ -10,18 +10,28 @@ use std::fs;
 use std::path::Path;
 use wit_component::ComponentEncoder;
 
-/// Builds every package under `plugins/`.
+/// Builds the plugins that are shipped.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    build_all(workspace, "plugins", "plugins")
+}
+
+/// Builds the guests that only tests run, where the server does not look for plugins.
+pub(crate) fn build_guests(workspace: &Workspace) -> Result<()> {
+    build_all(workspace, "crates/plugin-host/tests/guests", "plugins/test")
+}
+
+/// Builds every package under a folder into a folder of the target.
+fn build_all(workspace: &Workspace, from: &str, to: &str) -> Result<()> {
     ensure_wasm_target()?;
-    let names: Vec<&str> = workspace.plugins().map(|package| package.name.as_str()).collect();
-    ensure!(!names.is_empty(), "there are no packages under plugins/");
+    let names: Vec<&str> = workspace.packages_under(from).map(|package| package.name.as_str()).collect();
+    ensure!(!names.is_empty(), "there are no packages under {from}/");
     let mut arguments = vec!["build", "--profile", "plugin", "--target", WASM_TARGET, "--lib"];
     for name in &names {
         arguments.extend(["--package", name]);
     }
     workspace.run_cargo(&arguments)?;
     let modules = workspace.target.join(WASM_TARGET).join("plugin");
-    let components = workspace.target.join("plugins");
+    let components = workspace.target.join(to);
     fs::create_dir_all(&components).with_context(|| format!("{} cannot be created", components.display()))?;
     for name in names {
         let module = modules.join(format!("{}.wasm", name.replace('-', "_")));

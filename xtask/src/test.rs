@@ -24,6 +24,7 @@ const STEPS: &[(&str, Work)] = &[
     ("house rules", Work::Task("tidy", tidy::run)),
     // Before everything that may embed the components.
     ("plugins", Work::Task("plugins build", |workspace| plugins::build(workspace).map(|()| ExitCode::SUCCESS))),
+    ("guests", Work::Task("plugins build-guests", |w| plugins::build_guests(w).map(|()| ExitCode::SUCCESS))),
     ("lints", Work::Cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("server", Work::Cargo(&BUILD_SERVER)),
     // Unit, property, conformance and end-to-end tests, and the examples in documentation.

@@ -32,9 +32,9 @@ impl Workspace {
         })
     }
 
-    /// The packages under `plugins/`.
-    pub(crate) fn plugins(&self) -> impl Iterator<Item = &Package> {
-        let folder = self.root.join("plugins");
+    /// The packages under a folder, by its path from the root.
+    pub(crate) fn packages_under(&self, folder: &str) -> impl Iterator<Item = &Package> {
+        let folder = self.root.join(folder);
         self.packages.iter().filter(move |package| package.manifest_path.as_std_path().starts_with(&folder))
     }
 

@@ -102,6 +102,7 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Arrows { from: "plugin-sdk", to: &[] }, PLUGINS),
     (Rule::Arrows { from: "per-model-rates", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "call-minutes", to: &["plugin-sdk"] }, PLUGINS),
+    (Rule::Arrows { from: "hostile-guest", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "rate-import", to: &["plugin-sdk"] }, TOOLS),
     (Rule::Arrows { from: "purser-config", to: &["ledger-core"] }, TOOLS),
     (Rule::Arrows { from: "trace-replay", to: &["ledger-core"] }, TOOLS),
@@ -136,5 +137,5 @@ const EDGES: &[&str] = &["axum", "hyper", "tokio", "wasmtime", "ledger-service",
 const CORE: &str = "the core decides from its arguments alone: no I/O, no async, no serde, no clock, no randomness";
 const STORE: &str = "a store keeps and never decides, and can be replaced";
 const SERVICE: &str = "the use cases know the world through ports, and the edges know the use cases";
-const PLUGINS: &str = "shipped plugins are written as an outside author would write them";
+const PLUGINS: &str = "plugins are written as an outside author would write them";
 const TOOLS: &str = "it works on data or over HTTP, and so cannot depend on how the server is built";

@@ -67,8 +67,10 @@ impl<'a> Borrowed<'a> {
     }
 }
 
-/// The longest label or unit of a line.
-const TEXT_BYTES_MAX: usize = 200;
+/// The longest label, unit or other name in an answer.
+const NAME_BYTES_MAX: usize = 200;
+/// The longest reason for a refusal.
+const REASON_BYTES_MAX: usize = 1024;
 
 /// Reads what the guest answered, and holds it to what a price must be: lines in range, whose sum exists and is not
 /// negative.
@@ -77,11 +79,18 @@ pub(crate) fn answer(answered: Result<Quote, Refusal>, items_max: usize) -> Resu
     let quote = match answered {
         Ok(quote) => quote,
         Err(Refusal::Unpriced(unpriced)) => {
+            let names = [unpriced.model.as_deref(), Some(unpriced.activity.as_str()), unpriced.unit.as_deref()];
+            if names.into_iter().flatten().any(|name| name.len() > NAME_BYTES_MAX) {
+                return Err(bad(format!("a refusal names something with more than {NAME_BYTES_MAX} bytes")));
+            }
             return Err(PricingError::Unpriced {
                 model: unpriced.model.map(Arc::from),
                 activity: unpriced.activity.into(),
                 unit: unpriced.unit.map(Arc::from),
             });
+        }
+        Err(Refusal::InvalidUsage(reason)) if reason.len() > REASON_BYTES_MAX => {
+            return Err(bad(format!("a refusal has a reason of more than {REASON_BYTES_MAX} bytes")));
         }
         Err(Refusal::InvalidUsage(reason)) => return Err(PricingError::InvalidUsage(reason)),
     };
@@ -91,8 +100,8 @@ pub(crate) fn answer(answered: Result<Quote, Refusal>, items_max: usize) -> Resu
     let mut sum = Amount::ZERO;
     let mut items = Vec::with_capacity(quote.items.len());
     for item in quote.items {
-        if item.label.len() > TEXT_BYTES_MAX || item.unit.len() > TEXT_BYTES_MAX {
-            return Err(bad(format!("a line's label or unit has more than {TEXT_BYTES_MAX} bytes")));
+        if item.label.len() > NAME_BYTES_MAX || item.unit.len() > NAME_BYTES_MAX {
+            return Err(bad(format!("a line's label or unit has more than {NAME_BYTES_MAX} bytes")));
         }
         let credits = Amount::from_micros(item.credits).ok_or_else(|| bad("a line is out of range".to_owned()))?;
         sum = sum.checked_add(credits).ok_or_else(|| bad("the sum of the lines is out of range".to_owned()))?;

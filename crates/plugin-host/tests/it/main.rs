@@ -1,4 +1,5 @@
 //! The host with real guests.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
+mod hostile;
 mod shipped;
