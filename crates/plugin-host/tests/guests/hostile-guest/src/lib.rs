@@ -6,7 +6,7 @@ use plugin_sdk::{ConfigProblem, LineItem, PricingPlugin, Quote, Refusal, Unprice
 use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-struct Hostile;
+pub struct Hostile;
 
 static CALLS: AtomicI64 = AtomicI64::new(0);
 

@@ -1,0 +1,8 @@
+//! The real program: started, called over HTTP, stopped, killed. Few, since everything below it has tests of its own.
+#![allow(clippy::unwrap_used, missing_docs, reason = "test code: panicking is how it fails")]
+
+mod command_line;
+mod outages;
+mod server;
+mod serving;
+mod trace;
