@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "a command line tool speaks to who runs it")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
+mod bench;
 mod demo;
 mod deps;
 mod plugins;
@@ -31,6 +32,11 @@ enum Task {
     Run(demo::Options),
     /// Checks everything: formatting, lints, boundaries, plugins, and every test
     Test,
+    /// Measures a release build beside PostgreSQL, Redis and a bare HTTP server
+    Bench(bench::Options),
+    /// Serves the bare HTTP server that `bench` measures
+    #[command(hide = true)]
+    BenchEcho(bench::echo::Options),
     /// Works on the plugins that are shipped
     #[command(subcommand)]
     Plugins(Plugins),
@@ -61,6 +67,8 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Run(options) => demo::run(&workspace, &options),
         Task::Test => test::run(&workspace),
+        Task::Bench(options) => bench::run(&workspace, &options),
+        Task::BenchEcho(options) => bench::echo::run(&options),
         Task::Plugins(Plugins::Build) => plugins::build(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Plugins(Plugins::BuildGuests) => plugins::build_guests(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Deps => deps::run(&workspace),

@@ -4,12 +4,13 @@ use crate::fields::{ACCOUNT_ID_RULE, Fields, account_id, instant, member, name, 
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page};
+use crate::wire::{Shown, json};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use ledger_core::calendar::parse_zone;
 use ledger_core::ids::is_account_id;
-use ledger_core::{Account, Balance, Status};
+use ledger_core::{Account, Amount, Balance, Status, Timestamp};
 use ledger_service::{AccountInput, ServiceError};
 use ledger_store::AccountQuery;
 use serde::{Deserialize, Serialize};
@@ -19,9 +20,9 @@ use std::sync::Arc;
 pub(crate) async fn put(
     State(api): State<Arc<Api>>,
     Path(account): Path<String>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<Response, Problem> {
-    let mut fields = Fields::open(body)?;
+    let mut fields = Fields::open(body.parse()?)?;
     if !is_account_id(&account) {
         fields.problem("account", ACCOUNT_ID_RULE);
     }
@@ -38,17 +39,17 @@ pub(crate) async fn put(
     fields.finish()?;
     let put = api.ledger.put_account(input).await?;
     let status = if put.opened { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, axum::Json(AccountAnswer::new(&put.account))).into_response())
+    Ok(json(status, &AccountAnswer::new(&put.account)))
 }
 
-fn zone(value: Json) -> Result<chrono_tz::Tz, String> {
+fn zone(value: Json<'_>) -> Result<chrono_tz::Tz, String> {
     let name = text(value)?;
     parse_zone(&name).ok_or_else(|| format!("{name:?} is no IANA time zone, such as Europe/Berlin"))
 }
 
 pub(crate) async fn read(State(api): State<Arc<Api>>, Path(account): Path<String>) -> Result<Response, Problem> {
     let account = api.ledger.account(&account)?;
-    Ok(axum::Json(AccountAnswer::new(&account)).into_response())
+    Ok(json(StatusCode::OK, &AccountAnswer::new(&account)))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -82,7 +83,7 @@ pub(crate) async fn read_balance(
     Path(account): Path<String>,
 ) -> Result<Response, Problem> {
     let balance = api.ledger.balance(&account)?;
-    Ok(axum::Json(BalanceAnswer::new(&account, &balance)?).into_response())
+    Ok(json(StatusCode::OK, &BalanceAnswer::new(&account, &balance)?))
 }
 
 #[derive(Serialize)]
@@ -92,17 +93,17 @@ struct AccountAnswer<'a> {
     plan: &'a str,
     status: &'static str,
     timezone: &'static str,
-    cycle_anchor: String,
+    cycle_anchor: Shown<Timestamp>,
     cycle: CycleAnswer,
     parent: Option<&'a str>,
     metadata: BTreeMap<&'a str, &'a str>,
-    created_at: String,
+    created_at: Shown<Timestamp>,
 }
 
 #[derive(Serialize)]
 struct CycleAnswer {
-    start: String,
-    end: String,
+    start: Shown<Timestamp>,
+    end: Shown<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     days_left: Option<i64>,
 }
@@ -116,15 +117,11 @@ impl<'a> AccountAnswer<'a> {
             plan: &account.plan,
             status: account.status.name(),
             timezone: terms.zone.name(),
-            cycle_anchor: terms.anchor.to_string(),
-            cycle: CycleAnswer {
-                start: account.cycle.start.to_string(),
-                end: account.cycle.end.to_string(),
-                days_left: None,
-            },
+            cycle_anchor: Shown(terms.anchor),
+            cycle: CycleAnswer { start: Shown(account.cycle.start), end: Shown(account.cycle.end), days_left: None },
             parent: account.parent.as_deref(),
             metadata: account.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
-            created_at: account.created_at.to_string(),
+            created_at: Shown(account.created_at),
         }
     }
 }
@@ -132,21 +129,21 @@ impl<'a> AccountAnswer<'a> {
 #[derive(Serialize)]
 struct BalanceAnswer<'a> {
     account: &'a str,
-    at: String,
+    at: Shown<Timestamp>,
     cycle: CycleAnswer,
-    package: String,
-    consumed: String,
-    remaining: String,
-    purchased: String,
-    held: String,
-    overage: String,
-    spendable: String,
-    package_remaining: String,
-    purchased_remaining: String,
-    other_remaining: String,
-    plan_package: String,
-    purchased_total: String,
-    refunded_earlier: String,
+    package: Shown<Amount>,
+    consumed: Shown<Amount>,
+    remaining: Shown<Amount>,
+    purchased: Shown<Amount>,
+    held: Shown<Amount>,
+    overage: Shown<Amount>,
+    spendable: Shown<Amount>,
+    package_remaining: Shown<Amount>,
+    purchased_remaining: Shown<Amount>,
+    other_remaining: Shown<Amount>,
+    plan_package: Shown<Amount>,
+    purchased_total: Shown<Amount>,
+    refunded_earlier: Shown<Amount>,
     used_share: serde_json::Number,
     next_expiry: Option<ExpiryAnswer>,
     forecast: ForecastAnswer,
@@ -154,14 +151,14 @@ struct BalanceAnswer<'a> {
 
 #[derive(Serialize)]
 struct ExpiryAnswer {
-    at: String,
-    credits: String,
+    at: Shown<Timestamp>,
+    credits: Shown<Amount>,
 }
 
 #[derive(Serialize)]
 struct ForecastAnswer {
-    daily_average: Option<String>,
-    runs_out_at: Option<String>,
+    daily_average: Option<Shown<Amount>>,
+    runs_out_at: Option<Shown<Timestamp>>,
 }
 
 impl<'a> BalanceAnswer<'a> {
@@ -171,32 +168,32 @@ impl<'a> BalanceAnswer<'a> {
             .ok_or_else(|| ServiceError::Internal { detail: "a share is no number".to_owned() })?;
         Ok(Self {
             account,
-            at: balance.at.to_string(),
+            at: Shown(balance.at),
             cycle: CycleAnswer {
-                start: balance.cycle.0.to_string(),
-                end: balance.cycle.1.to_string(),
+                start: Shown(balance.cycle.0),
+                end: Shown(balance.cycle.1),
                 days_left: Some(balance.days_left),
             },
-            package: balance.package.to_string(),
-            consumed: balance.consumed.to_string(),
-            remaining: balance.remaining.to_string(),
-            purchased: balance.purchased.to_string(),
-            held: balance.held.to_string(),
-            overage: balance.overage.to_string(),
-            spendable: balance.spendable.to_string(),
-            package_remaining: balance.package_remaining.to_string(),
-            purchased_remaining: balance.purchased_remaining.to_string(),
-            other_remaining: balance.other_remaining.to_string(),
-            plan_package: balance.plan_package.to_string(),
-            purchased_total: balance.purchased_total.to_string(),
-            refunded_earlier: balance.refunded_earlier.to_string(),
+            package: Shown(balance.package),
+            consumed: Shown(balance.consumed),
+            remaining: Shown(balance.remaining),
+            purchased: Shown(balance.purchased),
+            held: Shown(balance.held),
+            overage: Shown(balance.overage),
+            spendable: Shown(balance.spendable),
+            package_remaining: Shown(balance.package_remaining),
+            purchased_remaining: Shown(balance.purchased_remaining),
+            other_remaining: Shown(balance.other_remaining),
+            plan_package: Shown(balance.plan_package),
+            purchased_total: Shown(balance.purchased_total),
+            refunded_earlier: Shown(balance.refunded_earlier),
             used_share,
             next_expiry: balance
                 .next_expiry
-                .map(|(at, credits)| ExpiryAnswer { at: at.to_string(), credits: credits.to_string() }),
+                .map(|(at, credits)| ExpiryAnswer { at: Shown(at), credits: Shown(credits) }),
             forecast: ForecastAnswer {
-                daily_average: balance.daily_average.map(|average| average.to_string()),
-                runs_out_at: balance.runs_out_at.map(|at| at.to_string()),
+                daily_average: balance.daily_average.map(|average| Shown(average)),
+                runs_out_at: balance.runs_out_at.map(|at| Shown(at)),
             },
         })
     }

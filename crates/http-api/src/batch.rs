@@ -81,8 +81,8 @@ pub(crate) async fn create(State(api): State<Arc<Api>>, headers: HeaderMap, body
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, content_type)], out).into_response())
 }
 
-fn read_items(form: Form, bytes: &[u8], items_max: usize) -> Result<Vec<Result<Json, ServiceError>>, ServiceError> {
-    let items: Vec<Result<Json, ServiceError>> = match form {
+fn read_items(form: Form, bytes: &[u8], items_max: usize) -> Result<Vec<Result<Json<'_>, ServiceError>>, ServiceError> {
+    let items: Vec<Result<Json<'_>, ServiceError>> = match form {
         Form::Array => match json::parse(bytes).map_err(|reason| ServiceError::field("", reason))? {
             Json::List(items) => items.into_iter().map(Ok).collect(),
             other => {

@@ -6,13 +6,15 @@ use crate::json::Json;
 use crate::problem::Problem;
 use crate::provider_usage;
 use crate::router::{Api, JsonBody};
+use crate::wire::{Shown, json};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
-use ledger_core::{Body, Charge, Id, IdKind, LineItem, OnExcess, Rating};
+use axum::response::Response;
+use ledger_core::hex::Hex;
+use ledger_core::{Amount, Body, Charge, Digest, Id, IdKind, LineItem, OnExcess, Rating};
 use ledger_service::{ChargeInput, Charged, ServiceError};
 use ledger_store::{Instance, Recorded};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
 /// Says that the answer is that of an earlier request.
@@ -21,13 +23,13 @@ pub(crate) const IDEMPOTENCY_HIT: HeaderName = HeaderName::from_static("idempote
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
-    let input = charge_input(body, key, NeedsKey::Yes)?;
+    let input = charge_input(body.parse()?, key, NeedsKey::Yes)?;
     let account = input.account.clone();
     let charged = api.ledger.charge(input).await.map_err(|error| about(error, &account))?;
-    let mut response = (StatusCode::CREATED, axum::Json(ChargeAnswer::new(&charged)?)).into_response();
+    let mut response = json(StatusCode::CREATED, &ChargeAnswer::new(&charged)?);
     if charged.replay {
         response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
     }
@@ -36,7 +38,7 @@ pub(crate) async fn create(
 
 pub(crate) async fn read(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let charged = api.ledger.charge_by_id(&id)?;
-    Ok(axum::Json(ChargeAnswer::new(&charged)?).into_response())
+    Ok(json(StatusCode::OK, &ChargeAnswer::new(&charged)?))
 }
 
 /// A refusal about credits names the account that lacks them.
@@ -61,7 +63,7 @@ const ON_EXCESS: [(OnExcess, &str); 3] =
     [(OnExcess::Reject, "reject"), (OnExcess::Cap, "cap"), (OnExcess::Overflow, "overflow")];
 
 /// Reads the body of a charge or a quote.
-pub(crate) fn charge_input(body: Json, key: Option<String>, needs: NeedsKey) -> Result<ChargeInput, ServiceError> {
+pub(crate) fn charge_input(body: Json<'_>, key: Option<String>, needs: NeedsKey) -> Result<ChargeInput, ServiceError> {
     let mut fields = Fields::open(body)?;
     let id = if needs == NeedsKey::Yes && key.is_none() && !fields.has("id") {
         fields.problem("id", "is required where no Idempotency-Key header is sent, so that nothing is charged twice");
@@ -88,37 +90,41 @@ pub(crate) fn charge_input(body: Json, key: Option<String>, needs: NeedsKey) -> 
 /// A charge on the wire. Made from the entry and what is kept with it alone, so that a replay is the same to the byte.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChargeAnswer<'a> {
-    charge: String,
+    charge: Shown<Id>,
     account: &'a str,
-    credits: String,
+    credits: Shown<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    uncollected: Option<String>,
-    items: Vec<ItemAnswer<'a>>,
-    remaining: String,
-    spendable: String,
+    uncollected: Option<Shown<Amount>>,
+    items: ItemsAnswer<'a>,
+    remaining: Shown<Amount>,
+    spendable: Shown<Amount>,
     entry: EntryAnswer,
     rating: RatingAnswer<'a>,
 }
 
+/// The lines of a price.
+#[derive(Debug)]
+pub(crate) struct ItemsAnswer<'a>(pub(crate) &'a [LineItem]);
+
 #[derive(Debug, Serialize)]
-pub(crate) struct ItemAnswer<'a> {
+struct ItemAnswer<'a> {
     label: &'a str,
     unit: &'a str,
     quantity: u64,
-    credits: String,
+    credits: Shown<Amount>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct EntryAnswer {
     sequence: u64,
-    hash: String,
+    hash: Shown<Hex>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct RatingAnswer<'a> {
     plugin: &'a str,
-    digest: String,
-    config_digest: String,
+    digest: Shown<Digest>,
+    config_digest: Shown<Digest>,
     instance: &'static str,
     fuel: Option<u64>,
 }
@@ -133,38 +139,37 @@ impl<'a> ChargeAnswer<'a> {
         };
         let id = Id { kind: IdKind::Charge, account: entry.account, sequence: entry.sequence };
         Ok(Self {
-            charge: id.to_string(),
+            charge: Shown(id),
             account: &charged.account,
-            credits: debited(charge)?,
-            uncollected: charge.uncollected.is_positive().then(|| charge.uncollected.to_string()),
-            items: items(&charge.items),
-            remaining: entry.remaining.to_string(),
-            spendable: recorded.notes.spendable.to_string(),
+            credits: Shown(debited(charge)?),
+            uncollected: charge.uncollected.is_positive().then_some(Shown(charge.uncollected)),
+            items: ItemsAnswer(&charge.items),
+            remaining: Shown(entry.remaining),
+            spendable: Shown(recorded.notes.spendable),
             entry: entry_answer(recorded),
             rating: rating(&charge.rating, recorded.notes.instance),
         })
     }
 }
 
-fn debited(charge: &Charge) -> Result<String, ServiceError> {
+fn debited(charge: &Charge) -> Result<Amount, ServiceError> {
     let out_of_range = || ServiceError::Internal { detail: "a charge collected more than its price".to_owned() };
-    Ok(charge.debited().ok_or_else(out_of_range)?.to_string())
+    charge.debited().ok_or_else(out_of_range)
 }
 
-pub(crate) fn items(items: &[LineItem]) -> Vec<ItemAnswer<'_>> {
-    items
-        .iter()
-        .map(|item| ItemAnswer {
+impl Serialize for ItemsAnswer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|item| ItemAnswer {
             label: &item.label,
             unit: &item.unit,
             quantity: item.quantity,
-            credits: item.credits.to_string(),
-        })
-        .collect()
+            credits: Shown(item.credits),
+        }))
+    }
 }
 
 pub(crate) fn entry_answer(recorded: &Recorded) -> EntryAnswer {
-    EntryAnswer { sequence: recorded.sealed.entry.sequence, hash: ledger_core::hex::encode(&recorded.sealed.hash) }
+    EntryAnswer { sequence: recorded.sealed.entry.sequence, hash: Shown(Hex(recorded.sealed.hash)) }
 }
 
 pub(crate) fn rating(rating: &Rating, instance: Instance) -> RatingAnswer<'_> {
@@ -174,8 +179,8 @@ pub(crate) fn rating(rating: &Rating, instance: Instance) -> RatingAnswer<'_> {
     };
     RatingAnswer {
         plugin: &rating.plugin,
-        digest: rating.digest.to_string(),
-        config_digest: rating.config_digest.to_string(),
+        digest: Shown(rating.digest),
+        config_digest: Shown(rating.config_digest),
         instance,
         fuel,
     }

@@ -7,6 +7,7 @@ use ledger_core::ids::{NAME_BYTES_MAX, is_account_id, is_name};
 use ledger_core::{Amount, Quantity, Timestamp};
 use ledger_service::ServiceError;
 use ledger_service::error::FieldProblem;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Most bytes of the attributes of an event, or of the metadata of an account, all keys and values together.
@@ -21,23 +22,22 @@ const TEXT_BYTES_MAX: usize = 1024;
 pub(crate) const KEY_BYTES_MAX: usize = 256;
 
 /// The members of a body that have not been read yet, and what was wrong so far.
-pub(crate) struct Fields {
-    members: Vec<(String, Json)>,
+pub(crate) struct Fields<'a> {
+    members: Vec<(Cow<'a, str>, Json<'a>)>,
     problems: Vec<FieldProblem>,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Opens a body, which must be an object.
-    pub(crate) fn open(body: Json) -> Result<Self, ServiceError> {
+    pub(crate) fn open(body: Json<'a>) -> Result<Self, ServiceError> {
         let Json::Object(members) = body else {
             return Err(ServiceError::field("", format!("the body must be a JSON object, not {}", body.kind())));
         };
-        let mut fields = Self { members: Vec::with_capacity(members.len()), problems: Vec::new() };
-        for (name, value) in members {
-            if fields.members.iter().any(|(known, _)| *known == name) {
+        let mut fields = Self { members, problems: Vec::new() };
+        for index in (1..fields.members.len()).rev() {
+            if fields.members[..index].iter().any(|(earlier, _)| *earlier == fields.members[index].0) {
+                let (name, _) = fields.members.remove(index);
                 fields.problem(&name, "the member comes twice");
-            } else {
-                fields.members.push((name, value));
             }
         }
         Ok(fields)
@@ -57,7 +57,7 @@ impl Fields {
     }
 
     /// Takes a member; `null` counts as absent.
-    fn take(&mut self, name: &str) -> Option<Json> {
+    fn take(&mut self, name: &str) -> Option<Json<'a>> {
         let index = self.members.iter().position(|(known, _)| known == name)?;
         Some(self.members.swap_remove(index).1).filter(|value| *value != Json::Null)
     }
@@ -68,7 +68,7 @@ impl Fields {
     }
 
     /// Reads a member that may be absent.
-    pub(crate) fn optional<T>(&mut self, name: &str, read: impl FnOnce(Json) -> Result<T, String>) -> Option<T> {
+    pub(crate) fn optional<T>(&mut self, name: &str, read: impl FnOnce(Json<'a>) -> Result<T, String>) -> Option<T> {
         match read(self.take(name)?) {
             Ok(value) => Some(value),
             Err(reason) => {
@@ -79,7 +79,7 @@ impl Fields {
     }
 
     /// Reads a member that must be there; the default stands in where it is not, and is never used.
-    pub(crate) fn required<T: Default>(&mut self, name: &str, read: impl FnOnce(Json) -> Result<T, String>) -> T {
+    pub(crate) fn required<T: Default>(&mut self, name: &str, read: impl FnOnce(Json<'a>) -> Result<T, String>) -> T {
         if !self.has(name) {
             self.take(name);
             self.problem(name, "is required");
@@ -89,7 +89,7 @@ impl Fields {
     }
 
     /// Reads an object, noting each wrong member under its own path.
-    pub(crate) fn members(&mut self, name: &str) -> Option<Vec<(String, Json)>> {
+    pub(crate) fn members(&mut self, name: &str) -> Option<Vec<(Cow<'a, str>, Json<'a>)>> {
         match self.take(name)? {
             Json::Object(members) => Some(members),
             other => {
@@ -109,7 +109,7 @@ impl Fields {
         let mut map: Vec<(String, String)> = Vec::with_capacity(members.len());
         for (key, value) in members {
             let text = match value {
-                Json::Text(text) => text,
+                Json::Text(text) => text.into_owned(),
                 Json::Whole(number) => number.to_string(),
                 Json::Float(number) => number.to_string(),
                 Json::Bool(value) => value.to_string(),
@@ -118,10 +118,10 @@ impl Fields {
                     continue;
                 }
             };
-            if map.iter().any(|(known, _)| *known == key) {
+            if map.iter().any(|(known, _)| **known == *key) {
                 self.problem(&format!("{name}.{key}"), "the member comes twice");
             } else {
-                map.push((key, text));
+                map.push((key.into_owned(), text));
             }
         }
         let bytes: usize = map.iter().map(|(key, value)| key.len() + value.len()).sum();
@@ -150,7 +150,7 @@ impl Fields {
                 self.problem(&field(), "the unit comes twice");
             } else {
                 match quantity(&value) {
-                    Ok(amount) => quantities.push(Quantity { unit: unit.as_str().into(), amount }),
+                    Ok(amount) => quantities.push(Quantity { unit: unit.into(), amount }),
                     Err(reason) => self.problem(&field(), reason),
                 }
             }
@@ -164,7 +164,7 @@ impl Fields {
 pub(crate) const QUANTITY_MAX: u64 = (1 << 53) - 1;
 
 /// Reads a quantity: a whole number from 0 to 2^53 − 1.
-pub(crate) fn quantity(value: &Json) -> Result<u64, String> {
+pub(crate) fn quantity(value: &Json<'_>) -> Result<u64, String> {
     match value {
         Json::Whole(number) => u64::try_from(*number)
             .ok()
@@ -175,7 +175,7 @@ pub(crate) fn quantity(value: &Json) -> Result<u64, String> {
 }
 
 /// Reads a text of 1 to 1,024 bytes.
-pub(crate) fn text(value: Json) -> Result<String, String> {
+pub(crate) fn text(value: Json<'_>) -> Result<Cow<'_, str>, String> {
     match value {
         Json::Text(text) if text.is_empty() => Err("must not be empty".to_owned()),
         Json::Text(text) if text.len() > TEXT_BYTES_MAX => Err(format!("has more than {TEXT_BYTES_MAX} bytes")),
@@ -185,7 +185,7 @@ pub(crate) fn text(value: Json) -> Result<String, String> {
 }
 
 /// Reads a name of an activity, agent, model or plan.
-pub(crate) fn name(value: Json) -> Result<Arc<str>, String> {
+pub(crate) fn name(value: Json<'_>) -> Result<Arc<str>, String> {
     let text = text(value)?;
     if is_name(&text) {
         Ok(text.into())
@@ -195,7 +195,7 @@ pub(crate) fn name(value: Json) -> Result<Arc<str>, String> {
 }
 
 /// Reads an account's id.
-pub(crate) fn account_id(value: Json) -> Result<Arc<str>, String> {
+pub(crate) fn account_id(value: Json<'_>) -> Result<Arc<str>, String> {
     let text = text(value)?;
     if is_account_id(&text) { Ok(text.into()) } else { Err(ACCOUNT_ID_RULE.to_owned()) }
 }
@@ -203,13 +203,13 @@ pub(crate) fn account_id(value: Json) -> Result<Arc<str>, String> {
 pub(crate) const ACCOUNT_ID_RULE: &str = "an account's id has 1 to 128 of A-Z a-z 0-9 . _ : -";
 
 /// Reads an event's own id.
-pub(crate) fn event_id(value: Json) -> Result<String, String> {
+pub(crate) fn event_id(value: Json<'_>) -> Result<String, String> {
     let id = text(value)?;
-    if id.len() > KEY_BYTES_MAX { Err(format!("has more than {KEY_BYTES_MAX} bytes")) } else { Ok(id) }
+    if id.len() > KEY_BYTES_MAX { Err(format!("has more than {KEY_BYTES_MAX} bytes")) } else { Ok(id.into_owned()) }
 }
 
 /// Reads an amount: a decimal string, or a JSON integer. A JSON float is refused, since it is not exact.
-pub(crate) fn amount(value: Json) -> Result<Amount, String> {
+pub(crate) fn amount(value: Json<'_>) -> Result<Amount, String> {
     match value {
         Json::Text(text) => text.parse().map_err(|error: ledger_core::AmountError| error.to_string()),
         Json::Whole(credits) => i64::try_from(credits)
@@ -224,18 +224,18 @@ pub(crate) fn amount(value: Json) -> Result<Amount, String> {
 }
 
 /// Reads an amount above zero.
-pub(crate) fn positive_amount(value: Json) -> Result<Amount, String> {
+pub(crate) fn positive_amount(value: Json<'_>) -> Result<Amount, String> {
     let amount = amount(value)?;
     if amount.is_positive() { Ok(amount) } else { Err("must be above zero".to_owned()) }
 }
 
 /// Reads an instant.
-pub(crate) fn instant(value: Json) -> Result<Timestamp, String> {
+pub(crate) fn instant(value: Json<'_>) -> Result<Timestamp, String> {
     parse_time(&text(value)?)
 }
 
 /// Reads one of a closed list of names.
-pub(crate) fn member<T: Copy>(all: &[(T, &str)]) -> impl FnOnce(Json) -> Result<T, String> {
+pub(crate) fn member<T: Copy>(all: &[(T, &str)]) -> impl FnOnce(Json<'_>) -> Result<T, String> {
     move |value| {
         let found = match &value {
             Json::Text(text) => all.iter().find(|(_, name)| name == text).map(|(member, _)| *member),

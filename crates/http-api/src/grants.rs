@@ -6,13 +6,15 @@ use crate::headers::required_idempotency_key;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page};
+use crate::wire::{Shown, json};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use ledger_core::{Amount, Body, Id, IdKind, Source, Timestamp};
 use ledger_service::{GrantInput, GrantView, ServiceError};
 use ledger_store::details_of;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The largest priority; the smallest, burnt first, is 0.
@@ -24,10 +26,10 @@ pub(crate) async fn create(
     State(api): State<Arc<Api>>,
     Path(account): Path<String>,
     headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<Response, Problem> {
     let key = required_idempotency_key(&headers)?;
-    let mut fields = Fields::open(body)?;
+    let mut fields = Fields::open(body.parse()?)?;
     let input = GrantInput {
         account: account.into(),
         key,
@@ -36,14 +38,14 @@ pub(crate) async fn create(
         priority: fields.optional("priority", priority),
         effective_at: fields.optional("effective_at", instant),
         expires_at: fields.optional("expires_at", instant),
-        reason: fields.required("reason", text),
+        reason: fields.required("reason", |value| text(value).map(Cow::into_owned)),
         actor: "admin".to_owned(),
     };
     fields.finish()?;
     let account = input.account.clone();
     let view = api.ledger.grant(input).await?;
     let answer = GrantAnswer::new(&account, &view, None)?;
-    let mut response = (StatusCode::CREATED, axum::Json(answer)).into_response();
+    let mut response = json(StatusCode::CREATED, &answer);
     if view.replay {
         response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
     }
@@ -51,7 +53,7 @@ pub(crate) async fn create(
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the readers of fields all take the value")]
-fn priority(value: Json) -> Result<u32, String> {
+fn priority(value: Json<'_>) -> Result<u32, String> {
     match value {
         Json::Whole(number @ 0..=PRIORITY_MAX) => u32::try_from(number).map_err(|e| e.to_string()),
         _ => Err(format!("must be a whole number from 0 to {PRIORITY_MAX}; lower burns first")),
@@ -76,15 +78,15 @@ pub(crate) async fn list(
 
 #[derive(Serialize)]
 struct GrantAnswer<'a> {
-    grant: String,
+    grant: Shown<Id>,
     account: &'a str,
     source: &'static str,
     status: &'static str,
-    credits: String,
-    remaining: String,
+    credits: Shown<Amount>,
+    remaining: Shown<Amount>,
     priority: u32,
-    effective_at: String,
-    expires_at: Option<String>,
+    effective_at: Shown<Timestamp>,
+    expires_at: Option<Shown<Timestamp>>,
     reason: Option<String>,
     actor: Option<String>,
     entry: EntryAnswer,
@@ -113,15 +115,15 @@ impl<'a> GrantAnswer<'a> {
             _ => "active",
         };
         Ok(Self {
-            grant: Id { kind: IdKind::Grant, account: entry.account, sequence: entry.sequence }.to_string(),
+            grant: Shown(Id { kind: IdKind::Grant, account: entry.account, sequence: entry.sequence }),
             account,
             source: source.name(),
             status,
-            credits: credits.to_string(),
-            remaining: if is_over { Amount::ZERO } else { view.remaining }.to_string(),
+            credits: Shown(credits),
+            remaining: Shown(if is_over { Amount::ZERO } else { view.remaining }),
             priority,
-            effective_at: effective_at.to_string(),
-            expires_at: expires_at.map(|t| t.to_string()),
+            effective_at: Shown(effective_at),
+            expires_at: expires_at.map(Shown),
             reason: details.reason,
             actor: details.actor,
             entry: entry_answer(&view.recorded),

@@ -20,6 +20,7 @@ mod quotes;
 mod router;
 mod test_clock;
 mod time;
+mod wire;
 
 pub use auth::{Keys, hash_of_secret};
 pub use router::{Api, Limits, router};

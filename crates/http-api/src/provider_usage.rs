@@ -6,11 +6,12 @@
 use crate::fields::{Fields, quantity};
 use crate::json::Json;
 use ledger_core::Quantity;
+use std::borrow::Cow;
 
-type Members = [(String, Json)];
+type Members<'a> = [(Cow<'a, str>, Json<'a>)];
 
 /// Reads `usage`, or `provider_usage` in its place.
-pub(crate) fn quantities(fields: &mut Fields) -> Vec<Quantity> {
+pub(crate) fn quantities(fields: &mut Fields<'_>) -> Vec<Quantity> {
     match (fields.has("usage"), fields.has("provider_usage")) {
         (true, true) => {
             fields.problem("provider_usage", "send usage or provider_usage, not both");
@@ -38,10 +39,10 @@ pub(crate) fn quantities(fields: &mut Fields) -> Vec<Quantity> {
 
 type Wrong = (String, String);
 
-fn normalise(members: &Members) -> Result<Vec<Quantity>, Wrong> {
+fn normalise(members: &Members<'_>) -> Result<Vec<Quantity>, Wrong> {
     for (name, _) in members {
         if name != "provider" && name != "usage" {
-            return Err((name.clone(), "no such field".to_owned()));
+            return Err((name.to_string(), "no such field".to_owned()));
         }
     }
     let Some(Json::Text(provider)) = member(members, "provider") else {
@@ -51,7 +52,7 @@ fn normalise(members: &Members) -> Result<Vec<Quantity>, Wrong> {
         return Err(("usage".to_owned(), "must be the usage object as the provider sent it".to_owned()));
     };
     let counts = Counts(usage);
-    let mut quantities = match provider.as_str() {
+    let mut quantities = match &**provider {
         "openai" => openai(&counts),
         "anthropic" => anthropic(&counts),
         "google" => google(&counts),
@@ -65,11 +66,11 @@ fn normalise(members: &Members) -> Result<Vec<Quantity>, Wrong> {
 
 const PROVIDER_RULE: &str = "must be one of openai, anthropic, google";
 
-fn member<'a>(members: &'a Members, name: &str) -> Option<&'a Json> {
+fn member<'a, 'b>(members: &'a Members<'b>, name: &str) -> Option<&'a Json<'b>> {
     members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
 }
 
-struct Counts<'a>(&'a Members);
+struct Counts<'a>(&'a Members<'a>);
 
 impl Counts<'_> {
     /// A counter under a path of members; 0 where it is absent or null.

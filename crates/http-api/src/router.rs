@@ -4,7 +4,7 @@ use crate::auth::{Keys, require_key};
 use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
-use crate::{accounts, batch, charges, grants, quotes, test_clock};
+use crate::{accounts, batch, charges, grants, quotes, test_clock, wire};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
@@ -62,12 +62,12 @@ pub fn router(api: Arc<Api>) -> Router {
 }
 
 async fn healthz() -> Response {
-    axum::Json(json!({ "status": "ok" })).into_response()
+    wire::json(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
 async fn readyz(State(api): State<Arc<Api>>) -> Response {
     if api.ledger.is_ready() {
-        axum::Json(json!({ "status": "ready" })).into_response()
+        wire::json(StatusCode::OK, &json!({ "status": "ready" }))
     } else {
         let detail = "the store is being reopened, or the server is shutting down".to_owned();
         Problem::from(ServiceError::StorageUnavailable { detail }).into_response()
@@ -91,8 +91,15 @@ pub(crate) async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Pro
     }
 }
 
-/// A JSON body.
-pub(crate) struct JsonBody(pub(crate) Json);
+/// A body that is sent as JSON.
+pub(crate) struct JsonBody(Bytes);
+
+impl JsonBody {
+    /// Reads it.
+    pub(crate) fn parse(&self) -> Result<Json<'_>, ServiceError> {
+        json::parse(&self.0).map_err(|reason| ServiceError::field("", reason))
+    }
+}
 
 impl FromRequest<Arc<Api>> for JsonBody {
     type Rejection = Problem;
@@ -103,8 +110,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
             None | Some("application/json") => {}
             Some(_) => return Err(Problem::unsupported_media_type("application/json")),
         }
-        let bytes = read_body(request.into_body(), api.limits.body_bytes_max).await?;
-        json::parse(&bytes).map(Self).map_err(|reason| ServiceError::field("", reason).into())
+        read_body(request.into_body(), api.limits.body_bytes_max).await.map(Self)
     }
 }
 
@@ -147,7 +153,7 @@ impl Page {
     /// Answers a page, and where the next one goes on.
     pub(crate) fn answer<T: Serialize>(&self, items: Vec<T>, last: Option<String>) -> Response {
         let next_cursor = last.map(|last| last.bytes().map(|byte| format!("{byte:02x}")).collect());
-        (StatusCode::OK, axum::Json(PageAnswer { items, next_cursor })).into_response()
+        wire::json(StatusCode::OK, &PageAnswer { items, next_cursor })
     }
 }
 

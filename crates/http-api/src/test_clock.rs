@@ -4,22 +4,20 @@
 use crate::fields::{Fields, instant};
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody};
+use crate::wire;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::Uri;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use ledger_service::ServiceError;
 use serde_json::json;
 use std::sync::Arc;
 
-pub(crate) async fn advance(
-    State(api): State<Arc<Api>>,
-    uri: Uri,
-    JsonBody(body): JsonBody,
-) -> Result<Response, Problem> {
+pub(crate) async fn advance(State(api): State<Arc<Api>>, uri: Uri, body: JsonBody) -> Result<Response, Problem> {
     let Some(clock) = &api.test_clock else {
         return Err(Problem::not_found(uri.path()));
     };
-    let mut fields = Fields::open(body)?;
+    let mut fields = Fields::open(body.parse()?)?;
     let to = fields.required("now", instant);
     fields.finish()?;
     let before = api.ledger.now();
@@ -28,5 +26,5 @@ pub(crate) async fn advance(
     }
     let now = clock.advance_to(to);
     let advanced = api.ledger.run_due().await?;
-    Ok(axum::Json(json!({ "now": now.to_string(), "accounts_advanced": advanced })).into_response())
+    Ok(wire::json(StatusCode::OK, &json!({ "now": now.to_string(), "accounts_advanced": advanced })))
 }

@@ -24,7 +24,7 @@ pub enum Command {
     /// Book what is due, and nothing else.
     Advance,
     /// Change settings; the account's plan is named so that a different one is refused.
-    Update(Update),
+    Update(Box<Update>),
     /// Credits by hand or bought.
     Grant(GrantRequest),
     /// A priced event.

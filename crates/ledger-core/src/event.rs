@@ -76,6 +76,7 @@ impl Digest {
 impl std::fmt::Display for Digest {
     /// Writes `sha256:` and the hexadecimal digits.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "sha256:{}", self.hex())
+        f.write_str("sha256:")?;
+        std::fmt::Display::fmt(&crate::hex::Hex(self.0), f)
     }
 }

@@ -1,6 +1,23 @@
 //! Lower-case hexadecimal text of 32-byte values, which is all that the ledger names by their bytes.
 
+use std::fmt;
+
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+/// Shows 32 bytes as 64 digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hex(pub [u8; 32]);
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
+    }
+}
 
 /// Two digits a byte.
 pub fn encode(bytes: &[u8]) -> String {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// A set of named files that redb can keep databases in.
 pub trait Medium: fmt::Debug + Send + Sync + 'static {
@@ -82,7 +83,8 @@ impl Medium for Directory {
             // redb syncs the file's content, not the directory that names it.
             sync_directory(path.parent().unwrap_or(&self.root)).map_err(failed)?;
         }
-        Ok(Box::new(FileBackend::new(file).map_err(|e| StoreError::unavailable(redb::Error::from(e)))?))
+        let file = FileBackend::new(file).map_err(|e| StoreError::unavailable(redb::Error::from(e)))?;
+        Ok(Box::new(Prewriting::new(file).map_err(failed)?))
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
@@ -96,6 +98,67 @@ impl Medium for Directory {
 
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// A file whose end is written in strides, ahead of what is stored there.
+///
+/// A sync after the file's first write to a block has the file system find the block a place and write that down too;
+/// over blocks that have been written before, a sync takes half as long and a third of the processor
+/// (docs/benchmarks.md). Content is redb's alone: only what lies beyond every write of redb is filled, with the zeros
+/// that are read there anyhow.
+#[derive(Debug)]
+struct Prewriting {
+    file: FileBackend,
+    /// Up to here the file has been written. Held while the file is written beyond it.
+    written_to: Mutex<u64>,
+}
+
+impl Prewriting {
+    /// How far ahead: some twenty groups of charges.
+    const STRIDE_BYTES: usize = 256 * 1024;
+
+    fn new(file: FileBackend) -> io::Result<Self> {
+        // What an earlier run has written of a file nobody knows, so all of it counts as written.
+        let written_to = Mutex::new(file.len()?);
+        Ok(Self { file, written_to })
+    }
+}
+
+impl StorageBackend for Prewriting {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        let mut written_to = self.written_to.lock().unwrap_or_else(PoisonError::into_inner);
+        *written_to = (*written_to).min(len);
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        static ZEROS: [u8; Prewriting::STRIDE_BYTES] = [0; Prewriting::STRIDE_BYTES];
+        let end = offset.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
+        let mut written_to = self.written_to.lock().unwrap_or_else(PoisonError::into_inner);
+        if end > *written_to {
+            let left = usize::try_from(self.file.len()?.saturating_sub(end)).unwrap_or(usize::MAX);
+            let ahead = left.min(Self::STRIDE_BYTES);
+            self.file.write(end, &ZEROS[..ahead])?;
+            *written_to = end.saturating_add(u64::try_from(ahead).unwrap_or(0));
+        }
+        self.file.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
 }
 
 /// redb takes a backend by value; a medium hands out boxes.

@@ -4,7 +4,7 @@ use crate::error::ServiceError;
 use crate::idempotency::{Content, key_fingerprint};
 use crate::ports::{Clock, Random};
 use crate::rate_card::Releases;
-use crate::writer::{self, Handle, Request, Task, Writer, Written};
+use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
 use arc_swap::ArcSwap;
 use ledger_core::{
@@ -186,7 +186,7 @@ impl Ledger {
             account: input.account.clone(),
             keys: Vec::new(),
             content: [0; 16],
-            task: Task::Put {
+            task: Task::Put(Box::new(Put {
                 opening: Opening {
                     id: input.account,
                     plan: input.plan.clone(),
@@ -206,7 +206,7 @@ impl Ledger {
                         parent: input.parent,
                     },
                 },
-            },
+            })),
             details: Salted::new(&details, self.salt_for(&details)),
             instance: Instance::None,
         };

@@ -22,4 +22,4 @@ pub use clock::{SystemClock, TestClock};
 pub use error::ServiceError;
 pub use ledger::{AccountInput, GrantInput, GrantView, Ledger, Parts, PutAccount, Settings};
 pub use rate_card::{Binding, RateCard, Releases, Rule};
-pub use writer::{Request, Task, Writer, Written};
+pub use writer::{Put, Request, Task, Writer, Written};

@@ -7,7 +7,7 @@
 use crate::error::ServiceError;
 use crate::ports::Clock;
 use ledger_core::balance::spendable;
-use ledger_core::{Account, Command, Opening, PlanBook, Refusal, Salted, Timestamp, execute, open};
+use ledger_core::{Account, Command, Opening, PlanBook, Refusal, Salted, Timestamp, Update, execute, open};
 use ledger_store::{AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Wanted};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -39,13 +39,17 @@ pub struct Request {
 pub enum Task {
     /// Do something to an account that exists.
     Execute(Command),
-    /// Open the account, or update it where it exists already.
-    Put {
-        /// What it begins as.
-        opening: Opening,
-        /// What changes where it exists.
-        update: ledger_core::Update,
-    },
+    /// Open the account, or update it where it exists already. Boxed, since it is large and rare.
+    Put(Box<Put>),
+}
+
+/// An account to be opened or updated.
+#[derive(Clone, Debug)]
+pub struct Put {
+    /// What it begins as.
+    pub opening: Opening,
+    /// What changes where it exists.
+    pub update: Update,
 }
 
 /// What became of a request, once it is durable.
@@ -81,13 +85,22 @@ pub struct Writer {
     keep_ms: i64,
 }
 
+/// A batch while it is made: the accounts that it touches, in order of their first request.
+#[derive(Default)]
+struct Group {
+    accounts: Vec<Working>,
+    places: FxHashMap<Arc<str>, usize>,
+    /// The keys of the requests done so far. A key's fingerprint covers its account.
+    keys: FxHashMap<KeyFingerprint, KeyRecord>,
+}
+
 /// An account while a batch is made.
 struct Working {
     /// As it was loaded, and as the store must still have it.
     expected_sequence: u64,
     account: Option<Account>,
     entries: Vec<Arc<Recorded>>,
-    keys: FxHashMap<KeyFingerprint, KeyRecord>,
+    keys: Vec<(KeyFingerprint, KeyRecord)>,
     /// Set where an entry did not fit: nothing of the account is committed.
     broken: Option<ServiceError>,
 }
@@ -138,24 +151,25 @@ impl Writer {
             .map(|index| Wanted { account: requests[*index].account.clone(), keys: requests[*index].keys.clone() })
             .collect();
         let loaded = self.store.load(&wanted)?;
-        let mut working: FxHashMap<Arc<str>, Working> = FxHashMap::default();
+        let mut group = Group::with_capacity(open.len());
         let mut drafts = Vec::with_capacity(open.len());
         for (index, loaded) in open.iter().zip(loaded) {
             let request = &requests[*index];
-            let account = working.entry(request.account.clone()).or_insert_with(|| Working {
-                expected_sequence: loaded.account.as_ref().map_or(0, |account| account.sequence),
-                account: loaded.account.as_deref().cloned(),
-                entries: Vec::new(),
-                keys: FxHashMap::default(),
-                broken: None,
-            });
-            drafts.push(self.draft(request, account, &loaded.keys, now));
+            let place = group.place(&request.account, loaded.account.as_deref());
+            drafts.push((*index, place, self.draft(request, &mut group, place, &loaded.keys, now)));
         }
-        self.commit(requests, open, working, drafts, answers)
+        self.commit(group.accounts, drafts, answers)
     }
 
-    fn draft(&self, request: &Request, working: &mut Working, keys: &[Option<KeyRecord>], now: Timestamp) -> Draft {
-        let in_batch = request.keys.iter().filter_map(|key| working.keys.get(key));
+    fn draft(
+        &self,
+        request: &Request,
+        group: &mut Group,
+        place: usize,
+        keys: &[Option<KeyRecord>],
+        now: Timestamp,
+    ) -> Draft {
+        let in_batch = request.keys.iter().filter_map(|key| group.keys.get(key));
         let oldest = now.plus_millis(-self.keep_ms);
         let before = keys.iter().flatten().filter(|record| record.recorded_at >= oldest);
         if let Some(record) = before.chain(in_batch).next() {
@@ -166,8 +180,13 @@ impl Writer {
                 Draft::Final(Err(refusal.into()))
             };
         }
+        let working = &mut group.accounts[place];
+        let keys_before = working.keys.len();
         match self.write(request, working, now) {
-            Ok(draft) => draft,
+            Ok(draft) => {
+                group.keys.extend(working.keys[keys_before..].iter().copied());
+                draft
+            }
             Err(error) => {
                 if matches!(error, ServiceError::Internal { .. }) {
                     working.broken = Some(error.clone());
@@ -185,17 +204,17 @@ impl Writer {
         let not_found = || Refusal::AccountNotFound { account: request.account.clone() };
         let mut opened = false;
         let (entries, result) = match (&request.task, &mut working.account) {
-            (Task::Put { opening, .. }, None) => {
+            (Task::Put(put), None) => {
                 opened = true;
-                let plan = self.plans.in_force(&opening.plan, now);
+                let plan = self.plans.in_force(&put.opening.plan, now);
                 let plan = plan.ok_or_else(|| ServiceError::field("plan", "no plan has this name"))?;
                 let number = self.store.allocate_account_numbers(1)?;
-                let (account, entries) = open(number, opening, plan, commitment, now)?;
+                let (account, entries) = open(number, &put.opening, plan, commitment, now)?;
                 working.account = Some(account);
                 (entries, Ok(Some(0)))
             }
-            (Task::Put { update, .. }, Some(account)) => {
-                let command = Command::Update(update.clone());
+            (Task::Put(put), Some(account)) => {
+                let command = Command::Update(Box::new(put.update.clone()));
                 let outcome = execute(account, &self.plans, &command, commitment, now)?;
                 (outcome.entries, outcome.result)
             }
@@ -206,8 +225,8 @@ impl Writer {
             (Task::Execute(_), None) => return Err(not_found().into()),
         };
         let account = working.account.as_mut().ok_or_else(not_found)?;
-        if let (Task::Put { update, .. }, Ok(Some(_))) = (&request.task, &result) {
-            describe(account, update);
+        if let (Task::Put(put), Ok(Some(_))) = (&request.task, &result) {
+            describe(account, &put.update);
         }
         let first = working.entries.len();
         let own = result.as_ref().ok().copied().flatten();
@@ -235,55 +254,85 @@ impl Writer {
 
     fn commit(
         &self,
-        requests: &[Request],
-        open: &[usize],
-        working: FxHashMap<Arc<str>, Working>,
-        drafts: Vec<Draft>,
+        accounts: Vec<Working>,
+        drafts: Vec<(usize, usize, Draft)>,
         answers: &mut [Option<Answer>],
     ) -> Result<Vec<usize>, ServiceError> {
-        let mut after: FxHashMap<Arc<str>, After> = FxHashMap::default();
-        let mut accounts = Vec::with_capacity(working.len());
-        for (id, working) in working {
+        let mut after = Vec::with_capacity(accounts.len());
+        let mut commits = Vec::with_capacity(accounts.len());
+        // Which account each commit is of.
+        let mut places = Vec::with_capacity(accounts.len());
+        for (place, working) in accounts.into_iter().enumerate() {
             let account = working.account.map(Arc::new);
             if let (Some(account), None, false) = (&account, &working.broken, working.entries.is_empty()) {
-                accounts.push(AccountCommit {
+                places.push(place);
+                commits.push(AccountCommit {
                     expected_sequence: working.expected_sequence,
                     account: account.clone(),
                     entries: working.entries.clone(),
-                    keys: working.keys.into_iter().collect(),
+                    keys: working.keys,
                 });
             }
             if let Some(broken) = &working.broken {
-                tracing::error!(account = %id, ?broken, "an entry does not fit its account; nothing of it is committed");
+                tracing::error!(?account, ?broken, "an entry does not fit its account; nothing of it is committed");
             }
-            after.insert(id, After { account, entries: working.entries, broken: working.broken, conflicted: false });
+            after.push(After {
+                expected_sequence: working.expected_sequence,
+                account,
+                entries: working.entries,
+                broken: working.broken,
+                conflicted: false,
+            });
         }
-        if !accounts.is_empty() {
-            let ids: Vec<Arc<str>> = accounts.iter().map(|commit| commit.account.id.clone()).collect();
-            let committed = self.store.commit(Batch { accounts, system: Vec::new() })?;
-            for id in committed.conflicts.into_iter().filter_map(|index| ids.get(index)) {
-                if let Some(after) = after.get_mut(id) {
-                    after.conflicted = true;
-                }
+        if !commits.is_empty() {
+            let committed = self.store.commit(Batch { accounts: commits, system: Vec::new() })?;
+            for index in committed.conflicts {
+                after[places[index]].conflicted = true;
             }
         }
         let mut again = Vec::new();
-        for (index, draft) in open.iter().zip(drafts) {
-            let Some(after) = after.get_mut(&requests[*index].account) else {
-                continue;
-            };
+        for (index, place, draft) in drafts {
+            let after = &after[place];
             if after.conflicted {
-                again.push(*index);
-                continue;
+                again.push(index);
+            } else {
+                answers[index] = Some(after.answer(draft));
             }
-            answers[*index] = Some(after.answer(draft));
         }
         Ok(again)
     }
 }
 
+impl Group {
+    fn with_capacity(requests: usize) -> Self {
+        Self {
+            accounts: Vec::with_capacity(requests),
+            places: FxHashMap::with_capacity_and_hasher(requests, rustc_hash::FxBuildHasher),
+            keys: FxHashMap::with_capacity_and_hasher(requests, rustc_hash::FxBuildHasher),
+        }
+    }
+
+    /// Where an account stands in the batch; it joins as it was loaded where it is not there yet.
+    fn place(&mut self, id: &Arc<str>, loaded: Option<&Account>) -> usize {
+        if let Some(place) = self.places.get(id) {
+            return *place;
+        }
+        let place = self.accounts.len();
+        self.places.insert(id.clone(), place);
+        self.accounts.push(Working {
+            expected_sequence: loaded.map_or(0, |account| account.sequence),
+            account: loaded.cloned(),
+            entries: Vec::new(),
+            keys: Vec::new(),
+            broken: None,
+        });
+        place
+    }
+}
+
 /// An account once its batch is committed.
 struct After {
+    expected_sequence: u64,
     account: Option<Arc<Account>>,
     entries: Vec<Arc<Recorded>>,
     broken: Option<ServiceError>,
@@ -291,13 +340,15 @@ struct After {
 }
 
 impl After {
-    fn answer(&mut self, draft: Draft) -> Answer {
+    fn answer(&self, draft: Draft) -> Answer {
         let account = || {
             let missing = ServiceError::Internal { detail: "a request was done to no account".to_owned() };
             self.account.clone().ok_or(missing)
         };
         match (draft, &self.broken) {
             (Draft::Final(answer), _) => answer,
+            // What would be replayed was never written.
+            (Draft::Replay { sequence }, Some(broken)) if sequence > self.expected_sequence => Err(broken.clone()),
             (Draft::Replay { sequence }, _) => Ok(Written::Replay { account: account()?, sequence }),
             (Draft::Done { .. }, Some(broken)) => Err(broken.clone()),
             (Draft::Done { entry, opened }, None) => {

@@ -138,6 +138,22 @@ pub fn line(label: &str, unit: &str, quantity: u64, rate: Decimal, per: u64) -> 
 
 /// `quantity` × `rate` ÷ `per` in micro-credits, half to even; `None` out of range.
 pub fn times(quantity: u64, rate: Decimal, per: u64) -> Option<i64> {
+    times_in_64_bits(quantity, rate, per).or_else(|| times_in_128_bits(quantity, rate, per))
+}
+
+/// As [`times`], where every step fits a machine word: usual prices do, and WebAssembly has no 128-bit division.
+fn times_in_64_bits(quantity: u64, rate: Decimal, per: u64) -> Option<i64> {
+    let digits = u64::try_from(rate.digits).ok()?;
+    let up = 10_u64.checked_pow(6_u32.checked_sub(rate.scale)?)?;
+    let numerator = quantity.checked_mul(digits)?.checked_mul(up)?;
+    let (floor, rest) = (numerator.checked_div(per)?, numerator % per);
+    let is_odd = floor % 2;
+    // Half to even: up where the rest is above the half, or at it and the whole is odd.
+    let up = rest.checked_mul(2)?.checked_add(is_odd)? > per;
+    i64::try_from(floor.checked_add(u64::from(up))?).ok()
+}
+
+fn times_in_128_bits(quantity: u64, rate: Decimal, per: u64) -> Option<i64> {
     // 10^6 micro-credits a credit, less the rate's own power of ten.
     let mut numerator = rate.digits.checked_mul(i128::from(quantity))?;
     let mut denominator = i128::from(per);
@@ -183,6 +199,21 @@ mod tests {
         }
         for text in ["1e-19", "1e18", "1234567890123456789", "1e99", "1e-2147483648"] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError::OutOfRange), "{text}");
+        }
+    }
+
+    #[test]
+    fn both_widths_agree() {
+        for (digits, scale) in (0..60).flat_map(|digits| (4..8).map(move |scale| (digits, scale))) {
+            let rate = Decimal { digits, scale };
+            for (quantity, per) in (0..60).flat_map(|quantity| [1, 2, 3, 60, 1000].map(|per| (quantity, per))) {
+                let narrow = times_in_64_bits(quantity, rate, per);
+                let wide = times_in_128_bits(quantity, rate, per);
+                assert!(
+                    wide.is_some() && (narrow == wide || scale > 6),
+                    "{quantity} × {rate} ÷ {per}: {narrow:?} {wide:?}"
+                );
+            }
         }
     }
 

@@ -130,7 +130,7 @@ impl World {
             "status" => {
                 let settings = Updated { status: Status::parse(words[1]), ..Updated::default() };
                 let plan = self.account.as_ref().unwrap().plan.clone();
-                self.execute(&Command::Update(Update { plan, settings, ..Update::default() }))
+                self.execute(&Command::Update(Box::new(Update { plan, settings, ..Update::default() })))
             }
             "advance" => self.execute(&Command::Advance),
             "balance" => {

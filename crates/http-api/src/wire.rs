@@ -1,0 +1,32 @@
+//! How values are written in answers.
+
+use crate::problem::Problem;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Serialize, Serializer};
+use std::fmt::Display;
+
+/// A value as its own text: amounts, instants, digests and identifiers are strings on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shown<T>(pub(crate) T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// What an answer usually needs, so that it is written without growing.
+const BODY_BYTES: usize = 1024;
+
+/// An answer in JSON.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(BODY_BYTES);
+    match serde_json::to_writer(&mut bytes, body) {
+        Ok(()) => {
+            let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            (status, [content_type], bytes).into_response()
+        }
+        Err(error) => Problem::internal_error(format!("an answer cannot be written: {error}")).into_response(),
+    }
+}
