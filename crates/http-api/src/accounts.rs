@@ -192,8 +192,8 @@ impl<'a> BalanceAnswer<'a> {
                 .next_expiry
                 .map(|(at, credits)| ExpiryAnswer { at: Shown(at), credits: Shown(credits) }),
             forecast: ForecastAnswer {
-                daily_average: balance.daily_average.map(|average| Shown(average)),
-                runs_out_at: balance.runs_out_at.map(|at| Shown(at)),
+                daily_average: balance.daily_average.map(Shown),
+                runs_out_at: balance.runs_out_at.map(Shown),
             },
         })
     }
