@@ -77,6 +77,7 @@ mod tests {
                 });
             }
         });
-        assert_eq!((slots.counts().free, slots.counts().waiting), (1, 0));
+        let counts = slots.counts();
+        assert_eq!((counts.free, counts.waiting), (1, 0));
     }
 }
