@@ -1,25 +1,26 @@
 //! Accounts and their balances.
 
-use crate::fields::{ACCOUNT_ID_RULE, Fields, account_id, instant, member, name, text};
+use crate::fields::{ACCOUNT_ID_RULE, Fields, account_id, instant, member, name, query_instant, text};
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::router::{Api, JsonBody, Page};
-use crate::wire::{Shown, json};
-use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
+use crate::router::{Api, JsonBody, Page, Segment, blocking};
+use crate::wire::{Share, Shown, json};
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::calendar::parse_zone;
 use ledger_core::ids::is_account_id;
 use ledger_core::{Account, Amount, Balance, Status, Timestamp};
-use ledger_service::{AccountInput, ServiceError};
+use ledger_service::AccountInput;
 use ledger_store::AccountQuery;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(crate) async fn put(
     State(api): State<Arc<Api>>,
-    Path(account): Path<String>,
+    Segment(account): Segment,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let mut fields = Fields::open(body.parse()?)?;
@@ -47,43 +48,45 @@ fn zone(value: Json<'_>) -> Result<chrono_tz::Tz, String> {
     parse_zone(&name).ok_or_else(|| format!("{name:?} is no IANA time zone, such as Europe/Berlin"))
 }
 
-pub(crate) async fn read(State(api): State<Arc<Api>>, Path(account): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn read(State(api): State<Arc<Api>>, Segment(account): Segment) -> Result<Response, Problem> {
     let account = api.ledger.account(&account)?;
     Ok(json(StatusCode::OK, &AccountAnswer::new(&account)))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ListQuery {
-    prefix: Option<String>,
-    plan: Option<String>,
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
-
-pub(crate) async fn list(
-    State(api): State<Arc<Api>>,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|rejection| Problem::query(&rejection))?;
-    let page = Page::new(query.limit, query.cursor)?;
+pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
+    let mut fields = Fields::of_query(&uri)?;
+    let prefix = fields.optional("prefix", text);
+    let plan = fields.optional("plan", text);
+    let page: Page<String> = Page::read(&mut fields);
+    fields.finish()?;
     let accounts = api.ledger.accounts(&AccountQuery {
-        prefix: query.prefix.unwrap_or_default(),
-        plan: query.plan,
-        after: page.cursor.clone(),
+        prefix: prefix.map(Cow::into_owned).unwrap_or_default(),
+        plan: plan.map(Cow::into_owned),
+        after: page.cursor,
         limit: page.limit,
     })?;
     let last = accounts.last().filter(|_| accounts.len() == page.limit).map(|account| account.id.to_string());
     let items: Vec<AccountAnswer<'_>> = accounts.iter().map(|account| AccountAnswer::new(account)).collect();
-    Ok(page.answer(items, last))
+    Ok(Page::answer(items, last))
 }
 
 pub(crate) async fn read_balance(
     State(api): State<Arc<Api>>,
-    Path(account): Path<String>,
+    Segment(account): Segment,
+    uri: Uri,
 ) -> Result<Response, Problem> {
-    let balance = api.ledger.balance(&account)?;
-    Ok(json(StatusCode::OK, &BalanceAnswer::new(&account, &balance)?))
+    let mut fields = Fields::of_query(&uri)?;
+    let at = fields.optional("at", query_instant);
+    fields.finish()?;
+    let balance = match at {
+        None => api.ledger.balance(&account)?,
+        Some(at) => {
+            // A past account is made again of its entries, which takes as long as there are many.
+            let (ledger, account) = (api.ledger.clone(), account.clone());
+            blocking(move || ledger.balance_at(&account, at)).await?
+        }
+    };
+    Ok(json(StatusCode::OK, &BalanceAnswer::new(&account, &balance)))
 }
 
 #[derive(Serialize)]
@@ -144,7 +147,7 @@ struct BalanceAnswer<'a> {
     plan_package: Shown<Amount>,
     purchased_total: Shown<Amount>,
     refunded_earlier: Shown<Amount>,
-    used_share: serde_json::Number,
+    used_share: Share,
     next_expiry: Option<ExpiryAnswer>,
     forecast: ForecastAnswer,
 }
@@ -162,11 +165,8 @@ struct ForecastAnswer {
 }
 
 impl<'a> BalanceAnswer<'a> {
-    fn new(account: &'a str, balance: &Balance) -> Result<Self, ServiceError> {
-        // Four decimals of a share have an exact shortest text as a double, so the number on the wire is the share.
-        let used_share = serde_json::Number::from_f64(f64::from(balance.used_share_e4) / 10_000.0)
-            .ok_or_else(|| ServiceError::Internal { detail: "a share is no number".to_owned() })?;
-        Ok(Self {
+    fn new(account: &'a str, balance: &Balance) -> Self {
+        Self {
             account,
             at: Shown(balance.at),
             cycle: CycleAnswer {
@@ -187,7 +187,7 @@ impl<'a> BalanceAnswer<'a> {
             plan_package: Shown(balance.plan_package),
             purchased_total: Shown(balance.purchased_total),
             refunded_earlier: Shown(balance.refunded_earlier),
-            used_share,
+            used_share: Share(i32::try_from(balance.used_share_e4).unwrap_or(0)),
             next_expiry: balance
                 .next_expiry
                 .map(|(at, credits)| ExpiryAnswer { at: Shown(at), credits: Shown(credits) }),
@@ -195,6 +195,6 @@ impl<'a> BalanceAnswer<'a> {
                 daily_average: balance.daily_average.map(Shown),
                 runs_out_at: balance.runs_out_at.map(Shown),
             },
-        })
+        }
     }
 }

@@ -5,9 +5,9 @@ use crate::headers::idempotency_key;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::provider_usage;
-use crate::router::{Api, JsonBody};
+use crate::router::{Api, JsonBody, Segment};
 use crate::wire::{Shown, json};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use ledger_core::hex::Hex;
@@ -36,7 +36,7 @@ pub(crate) async fn create(
     Ok(response)
 }
 
-pub(crate) async fn read(State(api): State<Arc<Api>>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(crate) async fn read(State(api): State<Arc<Api>>, Segment(id): Segment) -> Result<Response, Problem> {
     let charged = api.ledger.charge_by_id(&id)?;
     Ok(json(StatusCode::OK, &ChargeAnswer::new(&charged)?))
 }

@@ -1,13 +1,18 @@
-//! Reads the members of a request body, and collects everything that is wrong with them before saying no: a caller
-//! learns of all mistakes at once, each by its field.
+//! Reads the members of a request body, or the parameters of a query, and collects everything that is wrong with them
+//! before saying no: a caller learns of all mistakes at once, each by its field.
 
 use crate::json::Json;
 use crate::time::parse_time;
+use axum::extract::Query;
+use axum::http::Uri;
 use ledger_core::ids::{NAME_BYTES_MAX, is_account_id, is_name};
 use ledger_core::{Amount, Quantity, Timestamp};
 use ledger_service::ServiceError;
 use ledger_service::error::FieldProblem;
 use std::borrow::Cow;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// Most bytes of the attributes of an event, or of the metadata of an account, all keys and values together.
@@ -23,6 +28,8 @@ pub(crate) const KEY_BYTES_MAX: usize = 256;
 
 /// The members of a body that have not been read yet, and what was wrong so far.
 pub(crate) struct Fields<'a> {
+    /// What one of them is called.
+    noun: &'static str,
     members: Vec<(Cow<'a, str>, Json<'a>)>,
     problems: Vec<FieldProblem>,
 }
@@ -33,14 +40,26 @@ impl<'a> Fields<'a> {
         let Json::Object(members) = body else {
             return Err(ServiceError::field("", format!("the body must be a JSON object, not {}", body.kind())));
         };
-        let mut fields = Self { members, problems: Vec::new() };
-        for index in (1..fields.members.len()).rev() {
-            if fields.members[..index].iter().any(|(earlier, _)| *earlier == fields.members[index].0) {
-                let (name, _) = fields.members.remove(index);
-                fields.problem(&name, "the member comes twice");
+        Ok(Self { noun: "field", members, problems: Vec::new() }.without_doubles("the member comes twice"))
+    }
+
+    /// Opens the query of an address. Each parameter is a text.
+    pub(crate) fn of_query(uri: &Uri) -> Result<Self, ServiceError> {
+        let read = Query::<Vec<(String, String)>>::try_from_uri(uri);
+        let Query(pairs) = read.map_err(|rejection| ServiceError::field("query", rejection.body_text()))?;
+        let members =
+            pairs.into_iter().map(|(name, value)| (Cow::Owned(name), Json::Text(Cow::Owned(value)))).collect();
+        Ok(Self { noun: "parameter", members, problems: Vec::new() }.without_doubles("the parameter comes twice"))
+    }
+
+    fn without_doubles(mut self, reason: &str) -> Self {
+        for index in (1..self.members.len()).rev() {
+            if self.members[..index].iter().any(|(earlier, _)| *earlier == self.members[index].0) {
+                let (name, _) = self.members.remove(index);
+                self.problem(&name, reason);
             }
         }
-        Ok(fields)
+        self
     }
 
     /// Notes that a field is wrong.
@@ -51,7 +70,7 @@ impl<'a> Fields<'a> {
     /// Ends the reading: whatever is left is unknown, and refused by name.
     pub(crate) fn finish(mut self) -> Result<(), ServiceError> {
         for (name, _) in std::mem::take(&mut self.members) {
-            self.problem(&name, "no such field");
+            self.problem(&name, format!("no such {}", self.noun));
         }
         if self.problems.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(self.problems)) }
     }
@@ -229,9 +248,29 @@ pub(crate) fn positive_amount(value: Json<'_>) -> Result<Amount, String> {
     if amount.is_positive() { Ok(amount) } else { Err("must be above zero".to_owned()) }
 }
 
+/// Reads a whole number in a query, where everything is text.
+pub(crate) fn number_in<T: FromStr + PartialOrd + Display>(
+    range: RangeInclusive<T>,
+) -> impl FnOnce(Json<'_>) -> Result<T, String> {
+    move |value| {
+        let number = text(value)?.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("must be from {} to {}", range.start(), range.end()))
+    }
+}
+
 /// Reads an instant.
 pub(crate) fn instant(value: Json<'_>) -> Result<Timestamp, String> {
     parse_time(&text(value)?)
+}
+
+/// Reads an instant in a query. There a plus sign means a space unless it is written as `%2B`, which is easily
+/// forgotten; an offset is not preceded by a space otherwise.
+pub(crate) fn query_instant(value: Json<'_>) -> Result<Timestamp, String> {
+    let text = text(value)?;
+    match text.rsplit_once(' ') {
+        Some((time, offset)) if time.contains('T') => parse_time(&format!("{time}+{offset}")),
+        _ => parse_time(&text),
+    }
 }
 
 /// Reads one of a closed list of names.

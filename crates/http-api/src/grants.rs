@@ -5,10 +5,10 @@ use crate::fields::{Fields, instant, member, positive_amount, text};
 use crate::headers::required_idempotency_key;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::router::{Api, JsonBody, Page};
+use crate::router::{Api, JsonBody, Page, Segment};
 use crate::wire::{Shown, json};
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::{Amount, Body, Id, IdKind, Source, Timestamp};
 use ledger_service::{GrantInput, GrantView, ServiceError};
@@ -24,7 +24,7 @@ const BY_HAND: [(Source, &str); 2] = [(Source::Promotion, "promotion"), (Source:
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
-    Path(account): Path<String>,
+    Segment(account): Segment,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, Problem> {
@@ -62,18 +62,17 @@ fn priority(value: Json<'_>) -> Result<u32, String> {
 
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
-    Path(account): Path<String>,
-    page: Page,
+    Segment(account): Segment,
+    uri: Uri,
 ) -> Result<Response, Problem> {
-    let before = match &page.cursor {
-        Some(cursor) => Some(cursor.parse::<u64>().map_err(|_| Page::bad_cursor())?),
-        None => None,
-    };
-    let views = api.ledger.grants(&account, before, page.limit)?;
+    let mut fields = Fields::of_query(&uri)?;
+    let page: Page<u64> = Page::read(&mut fields);
+    fields.finish()?;
+    let views = api.ledger.grants(&account, page.cursor, page.limit)?;
     let now = api.ledger.now();
     let last = views.last().filter(|_| views.len() == page.limit).map(|v| v.recorded.sealed.entry.sequence);
     let items = views.iter().map(|view| GrantAnswer::new(&account, view, Some(now))).collect::<Result<Vec<_>, _>>()?;
-    Ok(page.answer(items, last.map(|sequence| sequence.to_string())))
+    Ok(Page::answer(items, last))
 }
 
 #[derive(Serialize)]

@@ -3,7 +3,6 @@
 //! The matches are exhaustive, without a catch-all: a new refusal does not compile until it has a status, a code and
 //! its members.
 
-use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ledger_core::Refusal;
@@ -88,10 +87,6 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's type is not taken", detail)
     }
 
-    pub(crate) fn query(rejection: &QueryRejection) -> Self {
-        invalid(vec![FieldProblem { field: "query".into(), reason: rejection.body_text() }])
-    }
-
     pub(crate) fn internal_error(detail: String) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -133,6 +128,13 @@ impl From<ServiceError> for Problem {
                 format!("no charge has the id {charge}"),
             )
             .with(json!({ "charge": charge })),
+            ServiceError::AccountNotYetOpened { account, opened_at } => Self::new(
+                StatusCode::NOT_FOUND,
+                "account-not-found",
+                "There was no such account",
+                format!("account {account} was opened at {opened_at}, after the time asked for"),
+            )
+            .with(json!({ "account": &*account, "opened_at": opened_at.to_string() })),
             ServiceError::Overloaded => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",

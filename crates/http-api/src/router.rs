@@ -1,13 +1,14 @@
 //! The routes, and what they share: bodies, pages, limits, fall-backs.
 
 use crate::auth::{Keys, require_key};
+use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
-use crate::{accounts, batch, charges, grants, quotes, test_clock, wire};
+use crate::{accounts, batch, charges, entries, grants, quotes, test_clock, usage, wire};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
@@ -16,8 +17,10 @@ use axum::routing::{get, post, put};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ledger_service::{Ledger, ServiceError, TestClock};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
+use std::fmt::Display;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// What the routes serve from.
@@ -49,6 +52,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/accounts", get(accounts::list))
         .route("/v1/accounts/{account}", put(accounts::put).get(accounts::read))
         .route("/v1/accounts/{account}/balance", get(accounts::read_balance))
+        .route("/v1/accounts/{account}/entries", get(entries::list))
+        .route("/v1/accounts/{account}/usage", get(usage::read))
         .route("/v1/accounts/{account}/grants", post(grants::create).get(grants::list))
         .route("/v1/charges", post(charges::create))
         .route("/v1/charges/batch", post(batch::create))
@@ -114,21 +119,36 @@ impl FromRequest<Arc<Api>> for JsonBody {
     }
 }
 
+/// A part of the path, decoded.
+pub(crate) struct Segment(pub(crate) String);
+
+impl FromRequestParts<Arc<Api>> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        // What is no UTF-8 once decoded is the name of nothing here.
+        let decoded = Path::<String>::from_request_parts(parts, api).await;
+        decoded.map(|Path(text)| Self(text)).map_err(|_| Problem::not_found(parts.uri.path()))
+    }
+}
+
+/// Does work that may take long, off the threads that serve other requests.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ServiceError> + Send + 'static,
+) -> Result<T, ServiceError> {
+    let panicked = |error| ServiceError::Internal { detail: format!("a read did not end: {error}") };
+    tokio::task::spawn_blocking(work).await.map_err(panicked)?
+}
+
 /// Which page of a list is asked for.
-pub(crate) struct Page {
+pub(crate) struct Page<T> {
     pub(crate) limit: usize,
-    pub(crate) cursor: Option<String>,
+    /// What the page goes on after.
+    pub(crate) cursor: Option<T>,
 }
 
 const PAGE_ITEMS_MAX: usize = 1000;
 const PAGE_ITEMS: usize = 50;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PageQuery {
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
 
 #[derive(Serialize)]
 struct PageAnswer<T> {
@@ -136,44 +156,34 @@ struct PageAnswer<T> {
     next_cursor: Option<String>,
 }
 
-impl Page {
-    pub(crate) fn new(limit: Option<usize>, cursor: Option<String>) -> Result<Self, Problem> {
-        let limit = limit.unwrap_or(PAGE_ITEMS);
-        if !(1..=PAGE_ITEMS_MAX).contains(&limit) {
-            return Err(ServiceError::field("limit", format!("must be from 1 to {PAGE_ITEMS_MAX}")).into());
+impl<T: FromStr + Display> Page<T> {
+    /// Reads `limit` and `cursor`.
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            limit: fields.optional("limit", number_in(1..=PAGE_ITEMS_MAX)).unwrap_or(PAGE_ITEMS),
+            cursor: fields.optional("cursor", cursor),
         }
-        let cursor = cursor.map(|cursor| decode_cursor(&cursor).ok_or_else(Self::bad_cursor)).transpose()?;
-        Ok(Self { limit, cursor })
-    }
-
-    pub(crate) fn bad_cursor() -> Problem {
-        ServiceError::field("cursor", "must be a next_cursor of this list").into()
     }
 
     /// Answers a page, and where the next one goes on.
-    pub(crate) fn answer<T: Serialize>(&self, items: Vec<T>, last: Option<String>) -> Response {
-        let next_cursor = last.map(|last| last.bytes().map(|byte| format!("{byte:02x}")).collect());
-        wire::json(StatusCode::OK, &PageAnswer { items, next_cursor })
+    pub(crate) fn answer<I: Serialize>(items: Vec<I>, last: Option<T>) -> Response {
+        let hex = |last: T| last.to_string().bytes().map(|byte| format!("{byte:02x}")).collect();
+        wire::json(StatusCode::OK, &PageAnswer { items, next_cursor: last.map(hex) })
     }
 }
 
 /// A cursor is what the next page goes on after, in hexadecimal, so that nobody builds one by hand.
-fn decode_cursor(cursor: &str) -> Option<String> {
-    let digits = cursor.as_bytes();
+fn cursor<T: FromStr>(value: Json<'_>) -> Result<T, String> {
+    let text = text(value)?;
+    let read = decode_hex(text.as_bytes()).and_then(|decoded| decoded.parse().ok());
+    read.ok_or_else(|| "must be a next_cursor of this list".to_owned())
+}
+
+fn decode_hex(digits: &[u8]) -> Option<String> {
     if !digits.len().is_multiple_of(2) {
         return None;
     }
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let bytes: Option<Vec<u8>> = digits.chunks_exact(2).map(byte).collect();
     String::from_utf8(bytes?).ok()
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Page {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let query = Query::<PageQuery>::from_request_parts(parts, state).await;
-        let Query(query) = query.map_err(|rejection| Problem::query(&rejection))?;
-        Self::new(query.limit, query.cursor)
-    }
 }

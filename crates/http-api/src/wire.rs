@@ -16,6 +16,23 @@ impl<T: Display> Serialize for Shown<T> {
     }
 }
 
+/// A share in ten-thousandths, as a number from 0 to 1. Four decimals have an exact shortest text as a double, so the
+/// number on the wire is the share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share(pub(crate) i32);
+
+impl Share {
+    pub(crate) fn number(self) -> f64 {
+        f64::from(self.0) / 10_000.0
+    }
+}
+
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.number())
+    }
+}
+
 /// What an answer usually needs, so that it is written without growing.
 const BODY_BYTES: usize = 1024;
 

@@ -6,7 +6,7 @@
 
 use crate::plan::Period;
 use crate::time::Timestamp;
-use chrono::{Datelike, Days, LocalResult, Months, NaiveDateTime, Offset, TimeDelta, TimeZone};
+use chrono::{Datelike, Days, LocalResult, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone};
 use chrono_tz::Tz;
 
 /// What fixes an account's boundaries.
@@ -83,11 +83,21 @@ fn resolve(zone: Tz, local: NaiveDateTime) -> Option<Timestamp> {
     Some(Timestamp::from_millis(instant))
 }
 
+/// Day 0 of [`local_day`], 1970-01-01, as chrono counts days.
+const DAYS_FROM_CE_TO_1970: i32 = 719_163;
+
 /// A local calendar day, as days since 1970-01-01.
 pub fn local_day(zone: Tz, t: Timestamp) -> i32 {
-    const DAYS_FROM_CE_TO_1970: i32 = 719_163;
     let date = if zone == Tz::UTC { t.to_utc().date_naive() } else { t.to_utc().with_timezone(&zone).date_naive() };
     date.num_days_from_ce().saturating_sub(DAYS_FROM_CE_TO_1970)
+}
+
+/// The instant at which a local calendar day begins, by the written rule for gaps and overlaps: where the clocks skip
+/// midnight, that is when they move on. Days outside the years that the ledger takes are held at the nearer end.
+pub fn start_of_day(zone: Tz, day: i32) -> Timestamp {
+    let date = day.checked_add(DAYS_FROM_CE_TO_1970).and_then(NaiveDate::from_num_days_from_ce_opt);
+    let midnight = date.and_then(|date| resolve(zone, date.and_time(NaiveTime::MIN)));
+    midnight.unwrap_or_else(|| Timestamp::from_millis(i64::from(day).saturating_mul(crate::time::DAY_MS)))
 }
 
 /// Reads an IANA time zone's name.
@@ -162,5 +172,30 @@ mod tests {
         assert_eq!(day, local_day(UTC, at("2026-11-23T12:00:00Z")));
         assert_eq!(local_day(zone, at("2026-11-24T05:00:00Z")), day + 1);
         assert_eq!(local_day(UTC, at("1970-01-02T00:00:00Z")), 1);
+    }
+    #[test]
+    fn a_local_day_begins_at_the_first_instant_that_is_of_it() {
+        for (zone, date, expected) in [
+            ("UTC", "2026-11-01", "2026-11-01T00:00:00Z"),
+            ("Europe/Berlin", "2026-03-29", "2026-03-28T23:00:00Z"),
+            ("Europe/Berlin", "2026-03-30", "2026-03-29T22:00:00Z"),
+            ("Europe/Berlin", "2026-10-26", "2026-10-25T23:00:00Z"),
+            // Cairo goes from midnight to one o'clock; São Paulo went from midnight back to eleven, and Havana goes from
+            // one back to midnight, which it has twice.
+            ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00Z"),
+            ("America/Sao_Paulo", "2018-02-18", "2018-02-18T03:00:00Z"),
+            ("America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"),
+            // Apia had no 30 December 2011: that day begins and ends when the 31st begins.
+            ("Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"),
+            ("Pacific/Apia", "2011-12-31", "2011-12-30T10:00:00Z"),
+        ] {
+            let zone = parse_zone(zone).unwrap();
+            let day = local_day(UTC, at(&format!("{date}T00:00:00Z")));
+            let start = start_of_day(zone, day);
+            assert_eq!(start.to_string(), expected, "{zone} {date}");
+            assert!(local_day(zone, start) >= day && local_day(zone, start.plus_millis(-1)) < day, "{zone} {date}");
+        }
+        assert_eq!(start_of_day(UTC, i32::MAX), Timestamp::from_millis(i64::MAX));
+        assert_eq!(start_of_day(UTC, i32::MIN), Timestamp::from_millis(i64::MIN));
     }
 }

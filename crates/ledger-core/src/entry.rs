@@ -67,6 +67,24 @@ pub enum Body {
     Rollover(Rolled),
 }
 
+impl Body {
+    /// The entry's type, as people and the wire name it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Opened(_) => "opened",
+            Self::Updated(_) => "updated",
+            Self::Grant(_) => "grant",
+            Self::Effective { .. } => "effective",
+            Self::Charge(_) => "charge",
+            Self::Expiry { .. } => "expiry",
+            Self::Rollover(_) => "rollover",
+        }
+    }
+
+    /// Every type's name.
+    pub const TYPE_NAMES: [&str; 7] = ["opened", "updated", "grant", "effective", "charge", "expiry", "rollover"];
+}
+
 /// The beginning of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opened {

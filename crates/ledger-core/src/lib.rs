@@ -25,6 +25,7 @@ pub mod ids;
 pub mod plan;
 pub mod refusal;
 pub mod time;
+pub mod usage;
 
 pub use account::{Account, Broken, Grant, apply, recount};
 pub use amount::{Amount, AmountError};
@@ -39,3 +40,4 @@ pub use ids::{AccountNumber, Id, IdKind};
 pub use plan::{Period, Plan, PlanBook, Rollover};
 pub use refusal::Refusal;
 pub use time::Timestamp;
+pub use usage::{DAY_ROWS_MAX, DayUsage, UsageName, UsageRow};

@@ -1,11 +1,13 @@
 //! The journal: numbered records in redb files, cut into segments.
 //!
-//! One commit of redb, with its fsync, is one batch. A full segment is sealed by beginning the next one, so that the
-//! repair that redb does after a crash walks one segment and no more. Quick-repair is off: it doubles a small commit
+//! One commit of redb, with its fsync, is one batch. When a segment is full the next one begins, so that the repair that
+//! redb does after a crash walks one segment and no more, and the full one is sealed: packed into a plain file. Quick-repair is off: it doubles a small commit
 //! (`cargo bench -p ledger-redb` shows both), and the bounded segment already bounds the repair.
 
 use crate::medium::{Boxed, Medium};
+use crate::overlay::Mark;
 use crate::record::{Encoded, GENESIS, record_hash, unpack};
+use crate::sealed::{Sealed, Sealer};
 use crate::{failed, poisoned};
 use ledger_store::StoreError;
 use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
@@ -24,28 +26,33 @@ const SEGMENT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("segment"
 pub(crate) const CHAINED: u8 = 0;
 pub(crate) const BESIDE: u8 = 1;
 
-/// How the journal is kept.
+/// How a journal's files are kept.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// A segment is sealed once this much has been written to it, in bytes.
-    pub segment_bytes: u64,
-    /// What each open segment may cache, in bytes.
-    pub cache_bytes: usize,
-    /// Whether redb prepares each commit for a repair without a walk. Off, by measurement.
-    pub quick_repair: bool,
+pub(crate) struct Limits {
+    pub(crate) segment_bytes: u64,
+    pub(crate) cache_bytes: usize,
+    pub(crate) quick_repair: bool,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { segment_bytes: 256 * 1024 * 1024, cache_bytes: 16 * 1024 * 1024, quick_repair: false }
-    }
+/// A record as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) chained: Vec<u8>,
+    pub(crate) beside: Vec<u8>,
+}
+
+/// A record's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) chained: Vec<u8>,
+    pub(crate) beside: Vec<u8>,
 }
 
 /// The journal, open. Reads never wait for a commit's sync: the two share nothing but the list of segments.
 #[derive(Debug)]
 pub(crate) struct Journal {
     medium: Arc<dyn Medium>,
-    settings: Settings,
+    limits: Limits,
     /// Segments by the number of their first record; the last one is written to.
     segments: RwLock<BTreeMap<u64, Arc<Segment>>>,
     /// Held for the whole of an append.
@@ -64,25 +71,45 @@ pub(crate) struct End {
 }
 
 #[derive(Debug)]
-struct Segment {
+enum Segment {
+    /// The last one, and full ones until they are sealed.
+    Open(OpenSegment),
+    Sealed(Sealed),
+}
+
+#[derive(Debug)]
+struct OpenSegment {
     name: String,
     database: Database,
 }
 
 impl Journal {
-    pub(crate) fn open(medium: Arc<dyn Medium>, settings: Settings) -> Result<Self, StoreError> {
+    pub(crate) fn open(medium: Arc<dyn Medium>, limits: Limits) -> Result<Self, StoreError> {
         let end = End { last_record: 0, head: GENESIS, written_bytes: 0 };
-        let journal = Self { medium, settings, segments: RwLock::default(), end: Mutex::new(end) };
-        for name in journal.medium.list("journal/")? {
-            if let Some(first) = first_record_of(&name) {
-                let segment = journal.open_segment(&name, first)?;
+        let journal = Self { medium, limits, segments: RwLock::default(), end: Mutex::new(end) };
+        let names = journal.medium.list("journal/")?;
+        for unfinished in names.iter().filter(|name| first_record_of(name, NEW).is_some()) {
+            journal.medium.remove(unfinished)?;
+        }
+        for (first, name) in names.iter().filter_map(|name| Some((first_record_of(name, SEALED)?, name))) {
+            journal.open_sealed(name, first, names.contains(&open_name(first)))?;
+        }
+        for (first, name) in names.iter().filter_map(|name| Some((first_record_of(name, OPEN)?, name))) {
+            if journal.segments()?.contains_key(&first) {
+                // It was sealed, and the crash came before it could be removed.
+                journal.medium.remove(name)?;
+            } else {
+                let segment = Segment::Open(journal.open_segment(name, first)?);
                 journal.segments_mut()?.insert(first, Arc::new(segment));
             }
         }
         let end = journal.find_end()?;
         *journal.end_mut()? = end;
-        if journal.segments()?.is_empty() {
-            journal.begin_segment(1)?;
+        journal.check_joints()?;
+        let next_is_open =
+            matches!(journal.segments()?.last_key_value(), Some((_, last)) if matches!(**last, Segment::Open(_)));
+        if !next_is_open {
+            journal.begin_segment(end.last_record + 1)?;
         }
         Ok(journal)
     }
@@ -93,23 +120,26 @@ impl Journal {
     }
 
     /// Appends the records of one batch, which `cut` makes to follow the hash that it is given. The batch is durable
-    /// when this returns `Ok`, with the number of its first record; after `Err` nobody knows until the journal has been
-    /// opened again.
+    /// when this returns `Ok`, with the number of its first record and the place of its last; after `Err` nobody knows
+    /// until the journal has been opened again.
     pub(crate) fn append(
         &self,
         cut: impl FnOnce([u8; 32]) -> Result<Vec<Encoded>, StoreError>,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<(u64, Mark), StoreError> {
         let mut end = self.end_mut()?;
         let first = end.last_record + 1;
-        if end.written_bytes >= self.settings.segment_bytes {
+        if end.written_bytes >= self.limits.segment_bytes {
             self.begin_segment(first)?;
             end.written_bytes = 0;
         }
         let records = cut(end.head)?;
         let segment = self.segment_of(first)?;
+        let Segment::Open(segment) = &*segment else {
+            return Err(StoreError::corrupt("the journal's last segment is sealed"));
+        };
         let mut transaction = segment.database.begin_write().map_err(failed)?;
         transaction.set_durability(Durability::Immediate).map_err(failed)?;
-        transaction.set_quick_repair(self.settings.quick_repair);
+        transaction.set_quick_repair(self.limits.quick_repair);
         let mut bytes = 0;
         {
             let mut table = transaction.open_table(RECORDS).map_err(failed)?;
@@ -125,34 +155,101 @@ impl Journal {
         if let Some(last) = records.last() {
             end.head = last.hash;
         }
-        Ok(first)
+        Ok((first, Mark { record: end.last_record, hash: end.head }))
     }
 
-    /// Reads one record's two parts.
-    pub(crate) fn read(&self, number: u64) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
-        let segment = self.segment_of(number)?;
-        let transaction = segment.database.begin_read().map_err(failed)?;
-        read_record(&transaction, number)
+    /// Reads one record.
+    pub(crate) fn read(&self, number: u64) -> Result<Content, StoreError> {
+        let parts = self.read_parts(number)?;
+        Ok(Content { chained: unpack(&parts.chained)?, beside: unpack(&parts.beside)? })
     }
 
-    /// Calls `visit` with the number and content of each record from `from` on, in order, checking that each is joined
-    /// to the one before it. `previous` is the hash of the record before `from`.
+    /// Reads one record as it is stored.
+    pub(crate) fn read_parts(&self, number: u64) -> Result<Parts, StoreError> {
+        self.segment_of(number)?.read(number)
+    }
+
+    /// Packs the oldest full segment into a plain file. Returns whether there was one.
+    pub(crate) fn seal_one(&self) -> Result<bool, StoreError> {
+        let full = {
+            let segments = self.segments()?;
+            let mut in_order = segments.iter().map(|(first, segment)| (*first, segment.clone())).peekable();
+            let mut full = None;
+            while let Some((first, segment)) = in_order.next() {
+                // The last segment is the one that is written to.
+                let Some((next, _)) = in_order.peek() else { break };
+                if matches!(*segment, Segment::Open(_)) {
+                    full = Some((first, *next - 1));
+                    break;
+                }
+            }
+            full
+        };
+        let Some((first, last)) = full else {
+            return Ok(false);
+        };
+        self.write_sealed(&*self.medium, &sealed_name(first), first, last)?;
+        let sealed = Sealed::open(&*self.medium, &sealed_name(first))?;
+        let sealed = sealed.ok_or_else(|| StoreError::corrupt("a segment that was just sealed is not whole"))?;
+        self.segments_mut()?.insert(first, Arc::new(Segment::Sealed(sealed)));
+        self.medium.remove(&open_name(first))?;
+        tracing::info!(first_record = first, last_record = last, "journal segment sealed");
+        Ok(true)
+    }
+
+    /// Writes the records from `first` to `last` as a sealed segment, on this medium or another.
+    pub(crate) fn write_sealed(
+        &self,
+        medium: &dyn Medium,
+        name: &str,
+        first: u64,
+        last: u64,
+    ) -> Result<(), StoreError> {
+        let mut sealer = Sealer::begin(medium, name, first)?;
+        for number in first..=last {
+            sealer.record(&self.read_parts(number)?)?;
+        }
+        sealer.finish(self.hash_of(first - 1)?, self.hash_of(last)?)
+    }
+
+    /// The first and last record of each segment, in order; the last one is still written to.
+    pub(crate) fn segment_ranges(&self) -> Result<Vec<(u64, u64)>, StoreError> {
+        let last_record = self.end()?.last_record;
+        let firsts: Vec<u64> = self.segments()?.keys().copied().collect();
+        let lasts = firsts.iter().skip(1).map(|next| next - 1).chain([last_record]);
+        Ok(firsts.iter().copied().zip(lasts).collect())
+    }
+
+    /// Holds each sealed segment against the digest that was taken of it.
+    pub(crate) fn verify_sealed(&self) -> Result<(), StoreError> {
+        let segments: Vec<Arc<Segment>> = self.segments()?.values().cloned().collect();
+        for segment in segments {
+            if let Segment::Sealed(sealed) = &*segment {
+                sealed.verify()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with the place and content of each record from `from` to `to`, in order, checking that each is
+    /// joined to the one before it. `previous` is the hash of the record before `from`.
     pub(crate) fn walk(
         &self,
         from: u64,
         mut previous: [u8; 32],
-        mut visit: impl FnMut(u64, &[u8], &[u8]) -> Result<(), StoreError>,
+        to: u64,
+        mut visit: impl FnMut(Mark, &Content) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        for number in from..=self.end()?.last_record {
-            let (chained, beside) = self.read(number)?;
-            if chained.get(..32) != Some(previous.as_slice()) {
+        for number in from..=to {
+            let content = self.read(number)?;
+            if content.chained.get(..32) != Some(previous.as_slice()) {
                 return Err(StoreError::corrupt(format_args!(
                     "journal record {number} does not follow record {}: the chain of hashes is broken",
                     number - 1
                 )));
             }
-            visit(number, &chained, &beside)?;
-            previous = record_hash(&chained);
+            previous = record_hash(&content.chained);
+            visit(Mark { record: number, hash: previous }, &content)?;
         }
         Ok(())
     }
@@ -162,16 +259,52 @@ impl Journal {
         if number == 0 {
             return Ok(GENESIS);
         }
-        Ok(record_hash(&self.read(number)?.0))
+        Ok(record_hash(&unpack(&self.read_parts(number)?.chained)?))
     }
 
     fn builder(&self) -> Builder {
         let mut builder = Builder::new();
-        builder.set_cache_size(self.settings.cache_bytes);
+        builder.set_cache_size(self.limits.cache_bytes);
         builder
     }
 
-    fn open_segment(&self, name: &str, first: u64) -> Result<Segment, StoreError> {
+    fn open_sealed(&self, name: &str, first: u64, is_still_open: bool) -> Result<(), StoreError> {
+        match Sealed::open(&*self.medium, name)? {
+            Some(sealed) if sealed.footer().first_record == first => {
+                self.segments_mut()?.insert(first, Arc::new(Segment::Sealed(sealed)));
+                Ok(())
+            }
+            // The crash came while it was written; what it was made of is still there.
+            None if is_still_open => self.medium.remove(name),
+            _ => Err(StoreError::corrupt(format_args!(
+                "{} is cut short or not the segment that its name says; restore it from the archive or a backup",
+                self.medium.path(name).display()
+            ))),
+        }
+    }
+
+    /// Sees to it that each sealed segment continues the one before it.
+    fn check_joints(&self) -> Result<(), StoreError> {
+        let segments: Vec<Arc<Segment>> = self.segments()?.values().cloned().collect();
+        let mut expected: Option<(u64, [u8; 32])> = None;
+        for segment in segments {
+            let Segment::Sealed(sealed) = &*segment else {
+                expected = None;
+                continue;
+            };
+            let footer = sealed.footer();
+            if expected.is_some_and(|(next, head)| footer.first_record != next || footer.previous != head) {
+                return Err(StoreError::corrupt(format_args!(
+                    "{} does not continue the journal segment before it",
+                    self.medium.path(sealed.name()).display()
+                )));
+            }
+            expected = Some((sealed.last_record() + 1, footer.head));
+        }
+        Ok(())
+    }
+
+    fn open_segment(&self, name: &str, first: u64) -> Result<OpenSegment, StoreError> {
         let database = self.builder().create_with_backend(Boxed(self.medium.open(name)?)).map_err(failed)?;
         let path = self.medium.path(name);
         let mut is_new = false;
@@ -205,17 +338,17 @@ impl Journal {
             }
             transaction.commit().map_err(failed)?;
         }
-        Ok(Segment { name: name.to_owned(), database })
+        Ok(OpenSegment { name: name.to_owned(), database })
     }
 
     fn begin_segment(&self, first: u64) -> Result<(), StoreError> {
-        let name = format!("journal/{first:016}.redb");
-        let segment = self.open_segment(&name, first)?;
-        let mut segments = self.segments_mut()?;
-        if let Some((_, sealed)) = segments.last_key_value() {
-            tracing::info!(sealed = sealed.name, begun = name, "journal segment sealed");
-        }
-        segments.insert(first, Arc::new(segment));
+        // A crash while redb lays a file out leaves one that redb does not open. So it is laid out under another name:
+        // a segment with its own name is whole.
+        let unfinished = format!("journal/{first:016}.{NEW}");
+        drop(self.open_segment(&unfinished, first)?);
+        self.medium.rename(&unfinished, &open_name(first))?;
+        let segment = Segment::Open(self.open_segment(&open_name(first), first)?);
+        self.segments_mut()?.insert(first, Arc::new(segment));
         Ok(())
     }
 
@@ -223,14 +356,11 @@ impl Journal {
     fn find_end(&self) -> Result<End, StoreError> {
         let mut last_record = 0;
         for (first, segment) in self.segments()?.iter().rev() {
-            let transaction = segment.database.begin_read().map_err(failed)?;
-            let table = transaction.open_table(RECORDS).map_err(failed)?;
-            let last = table.last().map_err(failed)?.map(|(key, _)| key.value().0);
-            let Some(last) = last else {
+            let Some(last) = segment.last_record()? else {
                 continue;
             };
             if last < *first {
-                return Err(StoreError::corrupt(format_args!("{} holds records of another segment", segment.name)));
+                return Err(StoreError::corrupt(format_args!("{} holds records of another segment", segment.name())));
             }
             last_record = last;
             break;
@@ -266,16 +396,57 @@ impl Journal {
     }
 }
 
-fn first_record_of(name: &str) -> Option<u64> {
-    name.strip_prefix("journal/")?.strip_suffix(".redb")?.parse().ok()
+impl Segment {
+    fn name(&self) -> &str {
+        match self {
+            Self::Open(open) => &open.name,
+            Self::Sealed(sealed) => sealed.name(),
+        }
+    }
+
+    /// The last record in it; `None` where it holds none yet.
+    fn last_record(&self) -> Result<Option<u64>, StoreError> {
+        match self {
+            Self::Open(open) => {
+                let transaction = open.database.begin_read().map_err(failed)?;
+                let table = transaction.open_table(RECORDS).map_err(failed)?;
+                Ok(table.last().map_err(failed)?.map(|(key, _)| key.value().0))
+            }
+            Self::Sealed(sealed) => Ok(Some(sealed.last_record())),
+        }
+    }
+
+    fn read(&self, number: u64) -> Result<Parts, StoreError> {
+        match self {
+            Self::Open(open) => read_open(&open.database.begin_read().map_err(failed)?, number),
+            Self::Sealed(sealed) => sealed.read(number),
+        }
+    }
 }
 
-fn read_record(transaction: &ReadTransaction, number: u64) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+const OPEN: &str = "redb";
+const SEALED: &str = "sealed";
+const NEW: &str = "new";
+
+fn open_name(first_record: u64) -> String {
+    format!("journal/{first_record:016}.{OPEN}")
+}
+
+/// The name of the sealed segment that begins with a record.
+pub(crate) fn sealed_name(first_record: u64) -> String {
+    format!("journal/{first_record:016}.{SEALED}")
+}
+
+fn first_record_of(name: &str, extension: &str) -> Option<u64> {
+    name.strip_prefix("journal/")?.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()
+}
+
+fn read_open(transaction: &ReadTransaction, number: u64) -> Result<Parts, StoreError> {
     let table = transaction.open_table(RECORDS).map_err(failed)?;
     let part = |part: u8| -> Result<Vec<u8>, StoreError> {
         let stored = table.get((number, part)).map_err(failed)?;
         let missing = || StoreError::corrupt(format_args!("journal record {number} is missing"));
-        unpack(stored.ok_or_else(missing)?.value())
+        Ok(stored.ok_or_else(missing)?.value().to_vec())
     };
-    Ok((part(CHAINED)?, part(BESIDE)?))
+    Ok(Parts { chained: part(CHAINED)?, beside: part(BESIDE)? })
 }

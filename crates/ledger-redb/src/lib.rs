@@ -1,22 +1,31 @@
-//! The embedded store: a redb journal whose commit is the acknowledgement, and the state folded from it.
+//! The embedded store: a redb journal whose commit is the acknowledgement, and behind it the state folded from it.
 //!
-//! The directory holds `journal/`, segments of about 256 MiB in which every durable thing is written once and in order,
-//! and `state.redb`, a snapshot of the fold as of some journal record, so that a start replays only what came after it.
-//! The snapshot is written when the store is closed; it may be deleted at any time, and is then made again from the
-//! whole journal. Only this crate knows redb.
+//! The directory holds `journal/`, segments of about 256 MiB in which every durable thing is written once and in order;
+//! `state.redb`, the fold of the journal as of some record, written by checkpoints while commits go on; and `keys/`, the
+//! idempotency keys in sorted runs, one for each checkpoint. A start takes the state and replays the journal's tail. State
+//! and keys may be deleted while nothing runs, and are then made again of the whole journal. Only this crate knows redb.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
-mod fold;
+mod checkpoint;
+mod history;
 mod journal;
+mod keys;
 mod medium;
+mod overlay;
+mod position;
 mod record;
-mod snapshot;
+mod replay;
+mod sealed;
+mod shared;
+mod state;
 mod store;
+mod verify;
 
-pub use journal::{JOURNAL_FORMAT, Settings};
+pub use journal::JOURNAL_FORMAT;
 pub use medium::{Directory, Medium};
-pub use store::RedbStore;
+pub use store::{RedbStore, Settings};
+pub use verify::{DAMAGES_MAX, Damage, Report};
 
 use ledger_store::StoreError;
 
@@ -24,6 +33,8 @@ use ledger_store::StoreError;
 fn failed(error: impl Into<redb::Error>) -> StoreError {
     match error.into() {
         redb::Error::Corrupted(reason) => StoreError::Corrupt { reason },
+        // What redb says of a file that is none of its own.
+        redb::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => StoreError::corrupt(error),
         other => StoreError::Unavailable { reason: other.to_string() },
     }
 }

@@ -21,6 +21,9 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     /// Removes a file that is not open.
     fn remove(&self, name: &str) -> Result<(), StoreError>;
 
+    /// Gives a file that is not open another name, in one step that survives a loss of power once this returns.
+    fn rename(&self, from: &str, to: &str) -> Result<(), StoreError>;
+
     /// The name for messages.
     fn path(&self, name: &str) -> PathBuf;
 }
@@ -42,7 +45,9 @@ impl Directory {
                 root.display()
             ))
         };
-        fs::create_dir_all(root.join("journal")).map_err(|e| failed("create the data directory", &e))?;
+        for folder in ["journal", "keys"] {
+            fs::create_dir_all(root.join(folder)).map_err(|e| failed("create the data directory", &e))?;
+        }
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(root.join("LOCK"));
         let lock = lock.map_err(|e| failed("write to the data directory", &e))?;
         match lock.try_lock() {
@@ -84,11 +89,23 @@ impl Medium for Directory {
             sync_directory(path.parent().unwrap_or(&self.root)).map_err(failed)?;
         }
         let file = FileBackend::new(file).map_err(|e| StoreError::unavailable(redb::Error::from(e)))?;
-        Ok(Box::new(Prewriting::new(file).map_err(failed)?))
+        // Only the journal's end is synced in small steps.
+        if name.starts_with("journal/") && name.ends_with(".redb") {
+            Ok(Box::new(Prewriting::new(file).map_err(failed)?))
+        } else {
+            Ok(Box::new(file))
+        }
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         fs::remove_file(self.root.join(name)).map_err(StoreError::unavailable)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let path = self.root.join(to);
+        fs::rename(self.root.join(from), &path)
+            .and_then(|()| sync_directory(path.parent().unwrap_or(&self.root)))
+            .map_err(StoreError::unavailable)
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -2,7 +2,7 @@
 //! outage. HTTP turns each into a problem in one place.
 
 use crate::ports::PluginFailure;
-use ledger_core::{Digest, Refusal};
+use ledger_core::{Digest, Refusal, Timestamp};
 use std::sync::Arc;
 
 /// Why a use case did not do what was asked.
@@ -36,6 +36,13 @@ pub enum ServiceError {
     ChargeNotFound {
         /// The id asked for.
         charge: String,
+    },
+    /// The account exists, and did not yet at the time asked for.
+    AccountNotYetOpened {
+        /// The account's id.
+        account: Arc<str>,
+        /// When it was opened.
+        opened_at: Timestamp,
     },
     /// Too much is waiting; try again.
     Overloaded,

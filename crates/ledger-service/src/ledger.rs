@@ -1,5 +1,6 @@
 //! The ledger as the rest of the program sees it: one value that holds the store, the writer, and what is live.
 
+use crate::activity_kinds::ActivityKinds;
 use crate::error::ServiceError;
 use crate::idempotency::{Content, key_fingerprint};
 use crate::ports::{Clock, Random};
@@ -53,6 +54,7 @@ pub struct Ledger {
     random: Arc<dyn Random>,
     plans: Arc<PlanBook>,
     releases: ArcSwap<Releases>,
+    activity_kinds: ActivityKinds,
     settings: Settings,
     /// `None` once the ledger has been closed.
     writer: Mutex<Option<Arc<Handle>>>,
@@ -138,6 +140,7 @@ impl Ledger {
             random: parts.random,
             plans,
             releases: ArcSwap::from_pointee(parts.releases),
+            activity_kinds: ActivityKinds::default(),
             settings: parts.settings,
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
@@ -318,6 +321,10 @@ impl Ledger {
         &self.plans
     }
 
+    pub(crate) fn activity_kinds(&self) -> &ActivityKinds {
+        &self.activity_kinds
+    }
+
     pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -347,7 +354,8 @@ impl Ledger {
         self.writer.lock().map_err(|_| stopped())?.clone().ok_or_else(stopped)
     }
 
-    fn committed(&self, id: &str) -> Result<Arc<Account>, ServiceError> {
+    /// An account as it was last booked.
+    pub(crate) fn committed(&self, id: &str) -> Result<Arc<Account>, ServiceError> {
         let wanted = Wanted { account: Arc::from(id), keys: Vec::new() };
         let loaded = self.store.load(std::slice::from_ref(&wanted))?.pop().unwrap_or_default();
         loaded.account.ok_or_else(|| Refusal::AccountNotFound { account: wanted.account }.into())

@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
+pub mod activity_kinds;
+pub mod breakdown;
 pub mod charges;
 pub mod clock;
 pub mod error;
@@ -14,12 +16,18 @@ mod ledger;
 mod plans;
 pub mod ports;
 pub mod rate_card;
+mod readers;
+mod reading;
 mod scheduler;
 mod writer;
 
+pub use activity_kinds::{ActivityKind, ActivityKinds};
+pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageQuery, UsageSummary};
 pub use charges::{ChargeInput, Charged, Quoted};
 pub use clock::{SystemClock, TestClock};
 pub use error::ServiceError;
 pub use ledger::{AccountInput, GrantInput, GrantView, Ledger, Parts, PutAccount, Settings};
 pub use rate_card::{Binding, RateCard, Releases, Rule};
+pub use readers::{EntryReader, UsageReader};
+pub use reading::Window;
 pub use writer::{Put, Request, Task, Writer, Written};

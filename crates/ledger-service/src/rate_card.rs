@@ -60,7 +60,7 @@ impl Releases {
 }
 
 /// Whether a text is of a pattern in which `*` stands for any run of characters, none included.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else {
         return pattern == text;
     };

@@ -3,6 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "this is test code, compiled only for tests")]
 #![allow(clippy::missing_panics_doc, reason = "panicking is how a case fails")]
 
+mod history;
+
+pub use history::{
+    days_stay_as_they_were_cut, entries_are_read_newest_first, random_history_agrees_with_the_memory_store,
+    the_past_is_read, usage_is_summed_by_local_day,
+};
+
 use crate::{
     AccountCommit, AccountQuery, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, MemoryStore, Notes, Recorded,
     SystemRecord, Wanted,
@@ -47,6 +54,11 @@ macro_rules! conformance_tests {
             what_is_due_is_listed_in_time_order,
             numbers_are_never_shared,
             random_work_agrees_with_the_memory_store,
+            entries_are_read_newest_first,
+            usage_is_summed_by_local_day,
+            days_stay_as_they_were_cut,
+            the_past_is_read,
+            random_history_agrees_with_the_memory_store,
         );
     };
     (@ $subject:ty: $($case:ident),* $(,)?) => {

@@ -9,19 +9,22 @@ pub mod conformance;
 mod details;
 mod error;
 mod memory;
+pub mod past;
 mod records;
+pub mod rows;
 mod state;
 
 pub use details::details_of;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use records::{
-    AccountCommit, AccountQuery, Batch, Committed, Instance, KeyFingerprint, KeyKind, KeyRecord, Loaded, Notes,
-    Recorded, SystemRecord, Wanted,
+    AccountCommit, AccountQuery, Batch, Committed, EntryPage, EntryQuery, Instance, KeyFingerprint, KeyKind, KeyRecord,
+    Loaded, Notes, Recorded, SystemRecord, Wanted, day_of,
 };
 pub use state::State;
 
-use ledger_core::{Account, AccountNumber, Timestamp};
+use ledger_core::{Account, AccountNumber, DayUsage, Timestamp};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// A durable ledger store. One process owns it; its methods block, and may be called from any thread.
@@ -48,6 +51,16 @@ pub trait LedgerStore: Send + Sync {
 
     /// One entry of an account, with its details unless they were erased.
     fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError>;
+
+    /// Entries of an account that match, newest first.
+    fn entries(&self, account: AccountNumber, query: &EntryQuery) -> Result<EntryPage, StoreError>;
+
+    /// What an account used on each of these local days on which anything happened, in order.
+    fn usage(&self, account: AccountNumber, days: RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError>;
+
+    /// An account as it was after its last entry that was recorded at or before an instant; `None` where it had not
+    /// begun.
+    fn account_at(&self, account: AccountNumber, at: Timestamp) -> Result<Option<Arc<Account>>, StoreError>;
 
     /// An account by its short number.
     fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError>;

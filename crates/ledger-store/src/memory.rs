@@ -1,10 +1,11 @@
 //! The reference store: everything in memory, nothing durable. For tests, and as the plainest statement of the
 //! contract; conflicts arise when two writers share one.
 
-use crate::records::{AccountQuery, Batch, Committed, Loaded, Recorded, SystemRecord, Wanted};
-use crate::{LedgerStore, State, StoreError};
-use ledger_core::{Account, AccountNumber, Timestamp};
+use crate::records::{AccountQuery, Batch, Committed, EntryPage, EntryQuery, Loaded, Recorded, SystemRecord, Wanted};
+use crate::{LedgerStore, State, StoreError, day_of, past};
+use ledger_core::{Account, AccountNumber, DAY_ROWS_MAX, DayUsage, Timestamp};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A store in memory.
@@ -17,6 +18,7 @@ pub struct MemoryStore {
 struct Inner {
     state: State,
     entries: BTreeMap<(u64, u64), Arc<Recorded>>,
+    days: BTreeMap<(u64, i32), DayUsage>,
 }
 
 impl MemoryStore {
@@ -43,9 +45,12 @@ impl LedgerStore for MemoryStore {
                 conflicts.push(index);
                 continue;
             }
+            let before = inner.state.account_by_number(commit.account.number);
             inner.state.publish(&commit);
             for recorded in commit.entries {
                 let entry = &recorded.sealed.entry;
+                let day = day_of(entry, before.as_deref(), &commit.account);
+                inner.days.entry((entry.account.0, day)).or_default().add(entry, Some(DAY_ROWS_MAX));
                 inner.entries.insert((entry.account.0, entry.sequence), recorded);
             }
         }
@@ -65,6 +70,36 @@ impl LedgerStore for MemoryStore {
 
     fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
         Ok(self.inner()?.entries.get(&(account.0, sequence)).cloned())
+    }
+
+    fn entries(&self, account: AccountNumber, query: &EntryQuery) -> Result<EntryPage, StoreError> {
+        let inner = self.inner()?;
+        let older = inner.entries.range((account.0, 0)..(account.0, query.before.unwrap_or(u64::MAX))).rev();
+        let mut matching = older.map(|(_, recorded)| recorded).filter(|recorded| query.matches(&recorded.sealed.entry));
+        let entries: Vec<Arc<Recorded>> = matching.by_ref().take(query.limit).cloned().collect();
+        let last = entries.last().map(|recorded| recorded.sealed.entry.sequence);
+        Ok(EntryPage { next: last.filter(|_| matching.next().is_some()), entries })
+    }
+
+    fn usage(&self, account: AccountNumber, days: RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError> {
+        let inner = self.inner()?;
+        if days.is_empty() {
+            return Ok(Vec::new());
+        }
+        let range = inner.days.range((account.0, *days.start())..=(account.0, *days.end()));
+        Ok(range.map(|((_, day), usage)| (*day, usage.clone())).collect())
+    }
+
+    fn account_at(&self, account: AccountNumber, at: Timestamp) -> Result<Option<Arc<Account>>, StoreError> {
+        let inner = self.inner()?;
+        let mut past: Option<Account> = None;
+        for recorded in inner.entries.range((account.0, 0)..=(account.0, u64::MAX)).map(|(_, recorded)| recorded) {
+            if recorded.sealed.entry.recorded_at > at {
+                break;
+            }
+            past = Some(past::step(past, recorded)?);
+        }
+        Ok(past.map(Arc::new))
     }
 
     fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError> {

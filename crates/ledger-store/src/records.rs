@@ -1,6 +1,8 @@
 //! What goes into a store and comes out of it.
 
-use ledger_core::{Account, Amount, Salted, Sealed, Timestamp};
+use ledger_core::calendar::local_day;
+use ledger_core::{Account, Amount, Body, Entry, Salted, Sealed, Timestamp};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// An account to load, with the keys whose records are wanted.
@@ -122,6 +124,83 @@ pub struct SystemRecord {
     pub key: Arc<str>,
     /// Its content as JSON text; `None` ends it.
     pub value: Option<Arc<str>>,
+}
+
+/// Which entries of an account to read, newest first. What is `None` may be any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryQuery {
+    /// Only entries with a lower sequence.
+    pub before: Option<u64>,
+    /// Only what happened at this time or later.
+    pub from: Option<Timestamp>,
+    /// Only what happened before this time.
+    pub to: Option<Timestamp>,
+    /// Only entries of this type; see [`Body::type_name`].
+    pub entry_type: Option<String>,
+    /// Only charges of this activity.
+    pub activity: Option<String>,
+    /// Only charges by this agent.
+    pub agent: Option<String>,
+    /// Only charges with this model.
+    pub model: Option<String>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Entries that were read, and whether there may be more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryPage {
+    /// The entries, newest first. There may be fewer than asked for, or none, before the end: a read looks through a
+    /// bounded number of entries.
+    pub entries: Vec<Arc<Recorded>>,
+    /// Where to go on, as [`EntryQuery::before`]; `None` at the end.
+    pub next: Option<u64>,
+}
+
+impl EntryQuery {
+    /// Whether an entry is asked for, `before` and `limit` aside.
+    pub fn matches(&self, entry: &Entry) -> bool {
+        let in_time = self.from.is_none_or(|from| entry.at >= from) && self.to.is_none_or(|to| entry.at < to);
+        let of_type = self.entry_type.as_deref().is_none_or(|wanted| wanted == entry.body.type_name());
+        in_time && of_type && self.matches_names(&entry.body)
+    }
+
+    /// Whether only charges with certain names are asked for.
+    pub fn has_names(&self) -> bool {
+        self.activity.is_some() || self.agent.is_some() || self.model.is_some()
+    }
+
+    /// Local days that cover the time asked for, whatever the account's zone; `None` where any time will do.
+    pub fn days(&self) -> Option<RangeInclusive<i32>> {
+        if self.from.is_none() && self.to.is_none() {
+            return None;
+        }
+        // No zone is more than a day from UTC.
+        let day = |t: Timestamp| local_day(ledger_core::calendar::UTC, t);
+        let first = self.from.map_or(i32::MIN, |from| day(from).saturating_sub(1));
+        let last = self.to.map_or(i32::MAX, |to| day(to).saturating_add(1));
+        Some(first..=last)
+    }
+
+    fn matches_names(&self, body: &Body) -> bool {
+        let Body::Charge(charge) = body else {
+            return !self.has_names();
+        };
+        self.activity.as_deref().is_none_or(|wanted| wanted == &*charge.activity)
+            && self.agent.as_deref().is_none_or(|wanted| charge.agent.as_deref() == Some(wanted))
+            && self.model.as_deref().is_none_or(|wanted| charge.model.as_deref() == Some(wanted))
+    }
+}
+
+/// The local day on which an entry happened: in the zone that its account had when it was booked. `before` is the
+/// account before the commit that booked it, `after` the account after that commit. A zone changes at a cycle's end,
+/// and a commit passes at most one end at which it does.
+pub fn day_of(entry: &Entry, before: Option<&Account>, after: &Account) -> i32 {
+    let zone = match before {
+        Some(before) if entry.recorded_at < before.cycle.end => before.terms.zone,
+        _ => after.terms.zone,
+    };
+    local_day(zone, entry.at)
 }
 
 /// Which accounts to list.

@@ -70,8 +70,16 @@ pub struct Storage {
     pub data: PathBuf,
     /// Size at which a journal segment is sealed, in bytes.
     pub segment_bytes: u64,
-    /// Cache of each open segment, in bytes.
+    /// Cache of the journal's end, in bytes.
     pub cache_bytes: usize,
+    /// Cache of the state file, in bytes.
+    pub state_cache_bytes: usize,
+    /// How many accounts are kept in memory besides those that changed since a checkpoint.
+    pub accounts_cached: usize,
+    /// How many entries gather before a checkpoint.
+    pub checkpoint_items: usize,
+    /// How long they gather at most, in milliseconds.
+    pub checkpoint_interval_ms: u64,
 }
 
 /// How much the writer takes on.

@@ -88,6 +88,10 @@ fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<Ledger>> {
     let settings = ledger_redb::Settings {
         segment_bytes: config.storage.segment_bytes,
         cache_bytes: config.storage.cache_bytes,
+        state_cache_bytes: config.storage.state_cache_bytes,
+        accounts_cached: config.storage.accounts_cached,
+        checkpoint_items: config.storage.checkpoint_items,
+        checkpoint_interval_ms: config.storage.checkpoint_interval_ms,
         ..ledger_redb::Settings::default()
     };
     let data = &config.storage.data;

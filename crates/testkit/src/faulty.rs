@@ -1,7 +1,11 @@
 //! A store that fails or conflicts when told to, around one that works.
 
-use ledger_core::{Account, AccountNumber, Timestamp};
-use ledger_store::{AccountQuery, Batch, Committed, LedgerStore, Loaded, Recorded, StoreError, SystemRecord, Wanted};
+use ledger_core::{Account, AccountNumber, DayUsage, Timestamp};
+use ledger_store::{
+    AccountQuery, Batch, Committed, EntryPage, EntryQuery, LedgerStore, Loaded, Recorded, StoreError, SystemRecord,
+    Wanted,
+};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -66,6 +70,18 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
 
     fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
         self.inner.entry(account, sequence)
+    }
+
+    fn entries(&self, account: AccountNumber, query: &EntryQuery) -> Result<EntryPage, StoreError> {
+        self.inner.entries(account, query)
+    }
+
+    fn usage(&self, account: AccountNumber, days: RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError> {
+        self.inner.usage(account, days)
+    }
+
+    fn account_at(&self, account: AccountNumber, at: Timestamp) -> Result<Option<Arc<Account>>, StoreError> {
+        self.inner.account_at(account, at)
     }
 
     fn account_by_number(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, StoreError> {

@@ -10,7 +10,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 /// The headers that mean something to callers.
-const SHOWN: [&str; 5] = ["content-type", "idempotency-hit", "retry-after", "www-authenticate", "allow"];
+const SHOWN: [&str; 6] =
+    ["content-type", "content-disposition", "idempotency-hit", "retry-after", "www-authenticate", "allow"];
 
 #[tokio::test]
 async fn conversations_go_as_written() {

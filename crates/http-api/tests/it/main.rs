@@ -4,3 +4,4 @@
 mod bad_input;
 mod client;
 mod exchanges;
+mod reading;

@@ -2,19 +2,39 @@
 //! chain holds.
 
 use crate::disk::Disk;
-use crate::small_segments;
 use ledger_core::{
     Account, AccountNumber, Amount, Command, GrantRequest, Opening, Period, Plan, PlanBook, Source, Status, Timestamp,
     execute, open, recount,
 };
-use ledger_redb::RedbStore;
-use ledger_store::{AccountCommit, Batch, LedgerStore, Notes, Recorded, Wanted};
+use ledger_redb::{RedbStore, Settings};
+use ledger_store::{AccountCommit, Batch, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Wanted};
 use std::sync::Arc;
 
 const ACCOUNTS: u64 = 3;
 const ROUNDS: u64 = 40;
 /// What survives a cut is chosen by chance, so each is tried with several seeds.
 const SEEDS: u64 = 5;
+
+/// So small that every run passes checkpoints, sealed segments and merged runs of keys.
+fn settings() -> Settings {
+    Settings {
+        segment_bytes: 2500,
+        cache_bytes: 256 * 1024,
+        state_cache_bytes: 256 * 1024,
+        accounts_cached: 2,
+        checkpoint_items: 10,
+        background: false,
+        ..Settings::default()
+    }
+}
+
+/// The idempotency key under which a round touched an account.
+fn key(account: u64, round: u64) -> KeyFingerprint {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&(account.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ round).to_be_bytes());
+    bytes[8..].copy_from_slice(&round.to_be_bytes());
+    KeyFingerprint(bytes)
+}
 
 fn plan() -> Plan {
     Plan {
@@ -73,7 +93,9 @@ fn batch(present: &[Option<Arc<Account>>], round: u64) -> Batch {
         };
         let recorded = |sealed| Arc::new(Recorded { sealed, details: None, notes: Notes::default() });
         let entries = entries.into_iter().map(recorded).collect();
-        accounts.push(AccountCommit { expected_sequence, account: Arc::new(account), entries, keys: Vec::new() });
+        let record = KeyRecord { content: [7; 16], sequence: account.sequence, recorded_at: account.last_at };
+        let keys = vec![(key(n, account.sequence), record)];
+        accounts.push(AccountCommit { expected_sequence, account: Arc::new(account), entries, keys });
     }
     Batch { accounts, system: Vec::new() }
 }
@@ -98,7 +120,7 @@ fn work(store: &RedbStore, rounds: u64) -> (u64, Vec<Option<Arc<Account>>>) {
 fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
     // A run without a cut tells how many operations there are to cut at.
     let quiet = Arc::new(Disk::default());
-    let store = RedbStore::open_on(quiet.clone(), small_segments()).unwrap();
+    let store = RedbStore::open_on(quiet.clone(), settings()).unwrap();
     let opening = quiet.operations();
     work(&store, ROUNDS);
     let operations = quiet.operations() - opening;
@@ -107,14 +129,14 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
     let mut cuts = 0;
     for (cut, seed) in (1..operations).flat_map(|cut| (0..SEEDS).map(move |seed| (cut, seed))) {
         let disk = Arc::new(Disk::default());
-        let store = RedbStore::open_on(disk.clone(), small_segments()).unwrap();
+        let store = RedbStore::open_on(disk.clone(), settings()).unwrap();
         disk.cut_power_at(cut, cut * 31 + seed);
         let (acknowledged, present) = work(&store, ROUNDS);
         drop(store);
         assert!(disk.is_off(), "the cut at operation {cut} never came");
         disk.turn_on();
 
-        let store = RedbStore::open_on(disk.clone(), small_segments()).unwrap();
+        let store = RedbStore::open_on(disk.clone(), settings()).unwrap();
         let survived: Vec<_> = (1..=ACCOUNTS).map(|n| load(&store, n)).collect();
         let sequences: Vec<u64> = survived.iter().map(|a| a.as_ref().map_or(0, |a| a.sequence)).collect();
         assert!(sequences.iter().all(|s| *s == sequences[0]), "cut {cut}: half a batch survived: {sequences:?}");
@@ -125,8 +147,15 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
             sequences[0] == expected || sequences[0] == under_way,
             "cut {cut}: {acknowledged} batches acknowledged, sequence {expected}, found {sequences:?}"
         );
-        for account in survived.iter().flatten() {
+        for (n, account) in (1..).zip(&survived) {
+            let Some(account) = account else { continue };
             recount(account).unwrap();
+            // Whatever is there can be read in every way: by key, by entry, by day, and by anybody who verifies.
+            let keys: Vec<_> = (2..=account.sequence).map(|sequence| key(n, sequence)).collect();
+            let loaded = store.load(&[Wanted { account: id(n), keys }]).unwrap().remove(0);
+            assert!(loaded.keys.iter().all(Option::is_some), "cut {cut}: a key is lost");
+            let report = store.verify_account(&id(n)).unwrap();
+            assert_eq!((report.damages, report.entries), (Vec::new(), account.sequence), "cut {cut}");
         }
         // It goes on from there.
         assert_eq!(work(&store, 2).0, 2, "cut {cut}");
@@ -138,7 +167,7 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
 #[test]
 fn after_a_failed_commit_the_store_refuses_until_it_has_recovered() {
     let disk = Arc::new(Disk::default());
-    let store = RedbStore::open_on(disk.clone(), small_segments()).unwrap();
+    let store = RedbStore::open_on(disk.clone(), settings()).unwrap();
     let (_, present) = work(&store, 3);
     disk.cut_power_at(2, 1);
     assert!(store.commit(batch(&present, 10)).is_err());

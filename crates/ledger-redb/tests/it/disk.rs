@@ -126,6 +126,14 @@ impl Medium for Disk {
         Ok(())
     }
 
+    fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        let mut inner = self.0.lock().unwrap();
+        inner.operate().map_err(StoreError::unavailable)?;
+        let file = inner.files.remove(from).unwrap();
+        inner.files.insert(to.to_owned(), file);
+        Ok(())
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         PathBuf::from(name)
     }

@@ -18,7 +18,15 @@ struct OnDirectory {
 }
 
 fn small_segments() -> Settings {
-    Settings { segment_bytes: 20_000, cache_bytes: 1024 * 1024, quick_repair: false }
+    Settings {
+        segment_bytes: 20_000,
+        cache_bytes: 1024 * 1024,
+        state_cache_bytes: 1024 * 1024,
+        accounts_cached: 4,
+        checkpoint_items: 50,
+        background: false,
+        ..Settings::default()
+    }
 }
 
 impl Subject for OnDirectory {

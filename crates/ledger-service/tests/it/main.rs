@@ -1,6 +1,8 @@
 //! The use cases over a store in memory.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
+mod breakdown;
 mod charging;
 mod outages;
+mod reading;
 mod time;

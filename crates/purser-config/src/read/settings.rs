@@ -32,6 +32,10 @@ pub(super) fn storage(section: &mut Section<'_>) -> Storage {
         data: PathBuf::from(section.required("data", text)),
         segment_bytes: section.required("segment_mib", whole::<u64>(1..=65_536)) << 20,
         cache_bytes: section.required("cache_mib", whole::<usize>(1..=65_536)) << 20,
+        state_cache_bytes: section.required("state_cache_mib", whole::<usize>(1..=65_536)) << 20,
+        accounts_cached: section.required("accounts_cached", whole(1..=100_000_000)),
+        checkpoint_items: section.required("checkpoint_entries", whole(1000..=10_000_000)),
+        checkpoint_interval_ms: section.required("checkpoint_seconds", whole::<u64>(1..=3600)) * 1000,
     }
 }
 

@@ -1,136 +1,109 @@
-//! The snapshot of the fold: accounts, keys, system records and positions as of one journal record.
+//! The stored form of accounts and of sums by day: bytes that a store may keep in a row of its own.
 //!
-//! Only a convenience: it names the record that it stands at, with that record's hash, and one that does not match the
-//! journal is thrown away with a warning and made again from the journal.
+//! Rows are a copy of what the journal says, and can be made again of it, so that a change of their shape needs a new
+//! [`ROWS_FORMAT`] and nothing else.
 
-use crate::failed;
-use crate::fold::{Fold, Position};
-use crate::journal::Journal;
-use crate::medium::{Boxed, Medium};
+use crate::error::StoreError;
 use ledger_core::account::{Cycle, Totals};
 use ledger_core::calendar::{Terms, parse_zone};
-use ledger_core::{Account, AccountNumber, Amount, Grant, Period, Source, Status, Timestamp, recount};
-use ledger_store::{KeyFingerprint, KeyRecord, StoreError, SystemRecord};
-use redb::{Builder, Durability, ReadableDatabase, ReadableTable, TableDefinition};
+use ledger_core::{
+    Account, AccountNumber, Amount, DayUsage, Grant, Period, Quantity, Source, Status, Timestamp, UsageName, UsageRow,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-const FILE: &str = "state.redb";
-/// Changes whenever a row below changes its shape; an older snapshot is then made again from the journal.
-const FORMAT: u64 = 1;
+/// Changes whenever a row below changes its shape; rows of another format are made again from the journal.
+pub const ROWS_FORMAT: u64 = 2;
 
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-const ACCOUNTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("accounts");
-const POSITIONS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("positions");
-const KEYS: TableDefinition<'_, [u8; 16], &[u8]> = TableDefinition::new("keys");
-const SYSTEM: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("system");
-
-/// Reads the snapshot; the number of the record that it stands at, and the fold. `None` where there is none that fits.
-pub(crate) fn read(medium: &dyn Medium, journal: &Journal) -> Result<Option<(u64, Fold)>, StoreError> {
-    if medium.list(FILE)?.is_empty() {
-        return Ok(None);
-    }
-    read_matching(medium, journal).or_else(|error| {
-        // Nothing is lost with it, and one that cannot be read could not be replaced either.
-        tracing::warn!(%error, "the state snapshot cannot be read; folding the whole journal again");
-        medium.remove(FILE)?;
-        Ok(None)
-    })
+/// An account as bytes.
+pub fn account_to_bytes(account: &Account) -> Result<Vec<u8>, StoreError> {
+    to_bytes(&AccountRow::from(account))
 }
 
-fn read_matching(medium: &dyn Medium, journal: &Journal) -> Result<Option<(u64, Fold)>, StoreError> {
-    let database = Builder::new().create_with_backend(Boxed(medium.open(FILE)?)).map_err(failed)?;
-    let transaction = database.begin_read().map_err(failed)?;
-    let Ok(meta) = transaction.open_table(META) else {
-        return Ok(None);
-    };
-    let mark: Option<Mark> = meta.get("mark").map_err(failed)?.map(|v| row(v.value())).transpose()?;
-    let Some(mark) = mark.filter(|mark| mark.format == FORMAT) else {
-        return Ok(None);
-    };
-    if mark.record > journal.end()?.last_record || journal.hash_of(mark.record)? != mark.hash {
-        tracing::warn!(record = mark.record, "the state snapshot is not of this journal; folding it again");
-        return Ok(None);
-    }
-    let mut fold = Fold::default();
-    for stored in transaction.open_table(ACCOUNTS).map_err(failed)?.iter().map_err(failed)? {
-        let row: AccountRow = row(stored.map_err(failed)?.1.value())?;
-        let account = Account::try_from(row)?;
-        recount(&account).map_err(StoreError::corrupt)?;
-        fold.state.put_account(Arc::new(account));
-    }
-    for stored in transaction.open_table(POSITIONS).map_err(failed)?.iter().map_err(failed)? {
-        let (number, positions) = stored.map_err(failed)?;
-        let positions: Vec<u64> = row(positions.value())?;
-        fold.positions.insert(number.value(), positions.into_iter().map(Position).collect());
-    }
-    for stored in transaction.open_table(KEYS).map_err(failed)?.iter().map_err(failed)? {
-        let (key, record) = stored.map_err(failed)?;
-        let (content, sequence, millis): ([u8; 16], u64, i64) = row(record.value())?;
-        let recorded_at = Timestamp::from_millis(millis);
-        fold.state.put_key(KeyFingerprint(key.value()), KeyRecord { content, sequence, recorded_at });
-    }
-    for stored in transaction.open_table(SYSTEM).map_err(failed)?.iter().map_err(failed)? {
-        let value = stored.map_err(failed)?.1;
-        let (topic, key, value): (&str, &str, &str) = row(value.value())?;
-        fold.state.put_system(&SystemRecord { topic: topic.into(), key: key.into(), value: Some(value.into()) });
-    }
-    Ok(Some((mark.record, fold)))
+/// The account that the bytes hold.
+pub fn account_from_bytes(bytes: &[u8]) -> Result<Account, StoreError> {
+    Account::try_from(from_bytes::<AccountRow>(bytes)?)
 }
 
-/// Writes the snapshot in one transaction: a crash leaves the one before it.
-pub(crate) fn write(medium: &dyn Medium, journal: &Journal, fold: &Fold) -> Result<(), StoreError> {
-    let database = Builder::new().create_with_backend(Boxed(medium.open(FILE)?)).map_err(failed)?;
-    let mut transaction = database.begin_write().map_err(failed)?;
-    transaction.set_durability(Durability::Immediate).map_err(failed)?;
-    transaction.set_quick_repair(true);
-    for table in [ACCOUNTS, POSITIONS, SYSTEM] {
-        transaction.delete_table(table).map_err(failed)?;
-    }
-    transaction.delete_table(KEYS).map_err(failed)?;
-    {
-        let mut accounts = transaction.open_table(ACCOUNTS).map_err(failed)?;
-        for account in fold.state.all_accounts() {
-            let row = bytes(&AccountRow::from(&**account))?;
-            accounts.insert(account.number.0, row.as_slice()).map_err(failed)?;
-        }
-        let mut positions = transaction.open_table(POSITIONS).map_err(failed)?;
-        for (number, of_account) in &fold.positions {
-            let row = bytes(&of_account.iter().map(|position| position.0).collect::<Vec<u64>>())?;
-            positions.insert(number, row.as_slice()).map_err(failed)?;
-        }
-        let mut keys = transaction.open_table(KEYS).map_err(failed)?;
-        for (key, record) in fold.state.all_keys() {
-            let row = bytes(&(record.content, record.sequence, record.recorded_at.millis()))?;
-            keys.insert(key.0, row.as_slice()).map_err(failed)?;
-        }
-        let mut system = transaction.open_table(SYSTEM).map_err(failed)?;
-        for (index, record) in (0_u64..).zip(fold.state.all_system()) {
-            let row = bytes(&(&*record.topic, &*record.key, record.value.as_deref().unwrap_or("")))?;
-            system.insert(index, row.as_slice()).map_err(failed)?;
-        }
-        let end = journal.end()?;
-        let mark = Mark { format: FORMAT, record: end.last_record, hash: end.head };
-        let mut meta = transaction.open_table(META).map_err(failed)?;
-        meta.insert("mark", bytes(&mark)?.as_slice()).map_err(failed)?;
-    }
-    transaction.commit().map_err(failed)
+/// The sums of a day as bytes.
+pub fn usage_to_bytes(usage: &DayUsage) -> Result<Vec<u8>, StoreError> {
+    to_bytes(&DayRow::from(usage))
 }
 
-fn bytes<T: Serialize>(row: &T) -> Result<Vec<u8>, StoreError> {
+/// The sums of a day that the bytes hold.
+pub fn usage_from_bytes(bytes: &[u8]) -> Result<DayUsage, StoreError> {
+    DayUsage::try_from(from_bytes::<DayRow<'_>>(bytes)?)
+}
+
+fn to_bytes<T: Serialize>(row: &T) -> Result<Vec<u8>, StoreError> {
     postcard::to_stdvec(row).map_err(StoreError::corrupt)
 }
 
-fn row<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
+fn from_bytes<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
     postcard::from_bytes(bytes).map_err(StoreError::corrupt)
 }
 
-/// Which record a snapshot stands at.
+/// The stored form of a day's sums.
 #[derive(Serialize, Deserialize)]
-struct Mark {
-    format: u64,
-    record: u64,
-    hash: [u8; 32],
+struct DayRow<'a> {
+    first: u64,
+    last: u64,
+    #[serde(borrow)]
+    rows: Vec<SumsRow<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SumsRow<'a> {
+    /// Activity, agent, model; `None` for the row of all other names.
+    #[serde(borrow)]
+    name: Option<(&'a str, Option<&'a str>, Option<&'a str>)>,
+    credits: i64,
+    events: u64,
+    #[serde(borrow)]
+    quantities: Vec<(&'a str, u64)>,
+}
+
+impl<'a> From<&'a DayUsage> for DayRow<'a> {
+    fn from(usage: &'a DayUsage) -> Self {
+        let sums = |row: &'a UsageRow| SumsRow {
+            name: match &row.name {
+                UsageName::Named { activity, agent, model } => Some((activity, agent.as_deref(), model.as_deref())),
+                UsageName::Other => None,
+            },
+            credits: row.credits.micros(),
+            events: row.events,
+            quantities: row.quantities.iter().map(|quantity| (&*quantity.unit, quantity.amount)).collect(),
+        };
+        Self { first: usage.first, last: usage.last, rows: usage.rows.iter().map(sums).collect() }
+    }
+}
+
+impl TryFrom<DayRow<'_>> for DayUsage {
+    type Error = StoreError;
+
+    fn try_from(row: DayRow<'_>) -> Result<Self, StoreError> {
+        let sums = |row: SumsRow<'_>| {
+            Ok(UsageRow {
+                name: match row.name {
+                    Some((activity, agent, model)) => UsageName::Named {
+                        activity: activity.into(),
+                        agent: agent.map(Arc::from),
+                        model: model.map(Arc::from),
+                    },
+                    None => UsageName::Other,
+                },
+                credits: amount(row.credits)?,
+                events: row.events,
+                quantities: row
+                    .quantities
+                    .into_iter()
+                    .map(|(unit, amount)| Quantity { unit: unit.into(), amount })
+                    .collect(),
+            })
+        };
+        let rows = row.rows.into_iter().map(sums).collect::<Result<_, StoreError>>()?;
+        Ok(Self { first: row.first, last: row.last, rows })
+    }
 }
 
 /// The stored form of an account.
@@ -347,7 +320,7 @@ impl TryFrom<GrantRow> for Grant {
 }
 
 fn damaged() -> StoreError {
-    StoreError::corrupt("a row of the state snapshot holds what no account can be")
+    StoreError::corrupt("a stored row holds what no account can be")
 }
 
 fn amount(micros: i64) -> Result<Amount, StoreError> {

@@ -1,0 +1,429 @@
+//! The state file: what the journal says, folded, as of one of its records. Written by checkpoints in large
+//! transactions; read through a view of the last of them.
+//!
+//! It may be deleted at any time, and is then made again from the journal.
+
+use crate::failed;
+use crate::keys::Run;
+use crate::medium::{Boxed, Medium};
+use crate::overlay::{Mark, Overlay, Stretch};
+use crate::position::Position;
+use ledger_core::{Account, DayUsage, Timestamp};
+use ledger_store::rows::{ROWS_FORMAT, account_from_bytes, account_to_bytes, usage_from_bytes, usage_to_bytes};
+use ledger_store::{StoreError, SystemRecord};
+use redb::{
+    Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table,
+    TableDefinition, WriteTransaction,
+};
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::ops::{Bound, RangeInclusive};
+use std::sync::Arc;
+
+pub(crate) const FILE: &str = "state.redb";
+
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+/// Account number → when it is next due, in milliseconds as eight bytes, and its row.
+const ACCOUNTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("accounts");
+const IDS: TableDefinition<'_, &str, u64> = TableDefinition::new("ids");
+const DUE: TableDefinition<'_, (i64, u64), ()> = TableDefinition::new("due");
+/// Account number and chunk → where the chunk's entries are: the first position, then differences.
+const POSITIONS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("positions");
+const USAGE: TableDefinition<'_, (u64, i32), &[u8]> = TableDefinition::new("usage");
+/// Account number and time of its last entry then → its row then.
+const PAST: TableDefinition<'_, (u64, i64), &[u8]> = TableDefinition::new("past");
+const SYSTEM: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("system");
+
+/// Entries of one row of positions.
+const CHUNK_ENTRIES: u64 = 32;
+
+/// The state file, open.
+#[derive(Debug)]
+pub(crate) struct StateFile {
+    database: Database,
+}
+
+/// The state as of one checkpoint. Later checkpoints do not change what a view reads.
+pub(crate) struct View {
+    pub(crate) mark: Mark,
+    /// Names of the runs of keys, oldest first.
+    pub(crate) runs: Vec<String>,
+    accounts: ReadOnlyTable<u64, &'static [u8]>,
+    ids: ReadOnlyTable<&'static str, u64>,
+    due: ReadOnlyTable<(i64, u64), ()>,
+    positions: ReadOnlyTable<(u64, u64), &'static [u8]>,
+    usage: ReadOnlyTable<(u64, i32), &'static [u8]>,
+    past: ReadOnlyTable<(u64, i64), &'static [u8]>,
+    system: ReadOnlyTable<(&'static str, &'static str), &'static str>,
+}
+
+impl std::fmt::Debug for View {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View").field("mark", &self.mark).finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    format: u64,
+    record: u64,
+    hash: [u8; 32],
+    runs: Vec<String>,
+}
+
+impl StateFile {
+    /// Opens the file, making an empty one where there is none.
+    pub(crate) fn open(medium: &dyn Medium, cache_bytes: usize) -> Result<Self, StoreError> {
+        let mut builder = Builder::new();
+        builder.set_cache_size(cache_bytes);
+        Self::over(builder.create_with_backend(Boxed(medium.open(FILE)?)).map_err(failed)?)
+    }
+
+    /// A state of nothing, in memory, with its view.
+    pub(crate) fn empty() -> Result<(Self, View), StoreError> {
+        let database = Builder::new().create_with_backend(redb::backends::InMemoryBackend::new()).map_err(failed)?;
+        let state = Self::over(database)?;
+        let view = state.view()?.ok_or_else(|| StoreError::corrupt("an empty state has no mark"))?;
+        Ok((state, view))
+    }
+
+    fn over(database: Database) -> Result<Self, StoreError> {
+        let state = Self { database };
+        let is_new = state.database.begin_read().map_err(failed)?.open_table(META).is_err();
+        if is_new {
+            state.write(&Overlay::default(), &[], Mark { record: 0, hash: crate::record::GENESIS })?;
+        }
+        Ok(state)
+    }
+
+    /// The state as it is now; `None` where another version of Purser wrote it.
+    pub(crate) fn view(&self) -> Result<Option<View>, StoreError> {
+        let transaction = self.database.begin_read().map_err(failed)?;
+        let meta = transaction.open_table(META).map_err(failed)?;
+        let Some(meta) = meta.get("state").map_err(failed)? else {
+            return Ok(None);
+        };
+        let Ok(meta) = postcard::from_bytes::<Meta>(meta.value()) else {
+            return Ok(None);
+        };
+        if meta.format != ROWS_FORMAT {
+            return Ok(None);
+        }
+        Ok(Some(View {
+            mark: Mark { record: meta.record, hash: meta.hash },
+            runs: meta.runs,
+            accounts: transaction.open_table(ACCOUNTS).map_err(failed)?,
+            ids: transaction.open_table(IDS).map_err(failed)?,
+            due: transaction.open_table(DUE).map_err(failed)?,
+            positions: transaction.open_table(POSITIONS).map_err(failed)?,
+            usage: transaction.open_table(USAGE).map_err(failed)?,
+            past: transaction.open_table(PAST).map_err(failed)?,
+            system: transaction.open_table(SYSTEM).map_err(failed)?,
+        }))
+    }
+
+    /// Writes changes in one transaction: a crash leaves the checkpoint before it.
+    pub(crate) fn write(&self, overlay: &Overlay, runs: &[Arc<Run>], mark: Mark) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().map_err(failed)?;
+        transaction.set_durability(Durability::Immediate).map_err(failed)?;
+        // A start after a crash must not walk the whole file; beside a checkpoint's work the cost is nothing.
+        transaction.set_quick_repair(true);
+        write_accounts(&transaction, overlay)?;
+        write_positions(&transaction, overlay)?;
+        write_usage(&transaction, overlay)?;
+        write_past(&transaction, overlay)?;
+        write_system(&transaction, overlay)?;
+        let runs = runs.iter().map(|run| run.name.clone()).collect();
+        let meta = Meta { format: ROWS_FORMAT, record: mark.record, hash: mark.hash, runs };
+        let meta = postcard::to_stdvec(&meta).map_err(StoreError::corrupt)?;
+        transaction.open_table(META).map_err(failed)?.insert("state", meta.as_slice()).map_err(failed)?;
+        transaction.commit().map_err(failed)
+    }
+}
+
+fn write_accounts(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(), StoreError> {
+    let mut accounts = transaction.open_table(ACCOUNTS).map_err(failed)?;
+    let mut due = transaction.open_table(DUE).map_err(failed)?;
+    let mut ids = transaction.open_table(IDS).map_err(failed)?;
+    for (id, number) in &overlay.ids {
+        ids.insert(&**id, number).map_err(failed)?;
+    }
+    // In the order of the tree: neighbours share pages.
+    for number in sorted(overlay.accounts.keys()) {
+        let Some(account) = overlay.accounts.get(&number) else { continue };
+        let due_ms = account.next_due_at().millis();
+        let mut row = due_ms.to_le_bytes().to_vec();
+        row.extend_from_slice(&account_to_bytes(account)?);
+        let was_due_ms = accounts.insert(number, row.as_slice()).map_err(failed)?.and_then(|old| due_of(old.value()));
+        if was_due_ms != Some(due_ms) {
+            if let Some(was_due_ms) = was_due_ms {
+                due.remove((was_due_ms, number)).map_err(failed)?;
+            }
+            due.insert((due_ms, number), ()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_positions(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(POSITIONS).map_err(failed)?;
+    for number in sorted(overlay.positions.keys()) {
+        if let Some(stretch) = overlay.positions.get(&number) {
+            append_stretch(&mut table, number, stretch)?;
+        }
+    }
+    Ok(())
+}
+
+fn append_stretch(
+    table: &mut Table<'_, (u64, u64), &'static [u8]>,
+    number: u64,
+    stretch: &Stretch,
+) -> Result<(), StoreError> {
+    let mut index = stretch.first.saturating_sub(1);
+    let mut rest = stretch.positions.as_slice();
+    while !rest.is_empty() {
+        let chunk = index / CHUNK_ENTRIES;
+        let kept = usize::try_from(index % CHUNK_ENTRIES).unwrap_or(0);
+        let mut positions = match table.get((number, chunk)).map_err(failed)? {
+            Some(row) => unpack(row.value())?,
+            None => Vec::new(),
+        };
+        if positions.len() < kept {
+            return Err(StoreError::corrupt(format_args!("positions of account number {number} have a gap")));
+        }
+        positions.truncate(kept);
+        let room = usize::try_from(CHUNK_ENTRIES).unwrap_or(0) - kept;
+        let (taken, left) = rest.split_at(room.min(rest.len()));
+        positions.extend_from_slice(taken);
+        table.insert((number, chunk), pack(&positions)?.as_slice()).map_err(failed)?;
+        index += u64::try_from(taken.len()).unwrap_or(0);
+        rest = left;
+    }
+    Ok(())
+}
+
+fn write_usage(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(USAGE).map_err(failed)?;
+    for number in sorted(overlay.usage.keys()) {
+        for (day, later) in overlay.usage.get(&number).into_iter().flatten() {
+            let mut usage = match table.get((number, *day)).map_err(failed)? {
+                Some(row) => usage_from_bytes(row.value())?,
+                None => DayUsage::default(),
+            };
+            usage.join(later);
+            table.insert((number, *day), usage_to_bytes(&usage)?.as_slice()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_past(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(PAST).map_err(failed)?;
+    for number in sorted(overlay.past.keys()) {
+        for account in overlay.past.get(&number).into_iter().flatten() {
+            let row = account_to_bytes(account)?;
+            table.insert((number, account.last_at.millis()), row.as_slice()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_system(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(SYSTEM).map_err(failed)?;
+    for ((topic, key), value) in &overlay.system {
+        match value {
+            Some(value) => drop(table.insert((&**topic, &**key), &**value).map_err(failed)?),
+            None => drop(table.remove((&**topic, &**key)).map_err(failed)?),
+        }
+    }
+    Ok(())
+}
+
+impl View {
+    pub(crate) fn account(&self, number: u64) -> Result<Option<Account>, StoreError> {
+        let row = self.accounts.get(number).map_err(failed)?;
+        row.map(|row| account_from_bytes(row.value().get(8..).unwrap_or_default())).transpose()
+    }
+
+    pub(crate) fn number(&self, id: &str) -> Result<Option<u64>, StoreError> {
+        Ok(self.ids.get(id).map_err(failed)?.map(|number| number.value()))
+    }
+
+    pub(crate) fn highest_number(&self) -> Result<u64, StoreError> {
+        Ok(self.accounts.last().map_err(failed)?.map_or(0, |(number, _)| number.value()))
+    }
+
+    /// Ids from one on, in order, each with its number.
+    pub(crate) fn ids_from(
+        &self,
+        from: Bound<&str>,
+    ) -> Result<impl Iterator<Item = Result<(Arc<str>, u64), StoreError>>, StoreError> {
+        let range = self.ids.range::<&str>((from, Bound::Unbounded)).map_err(failed)?;
+        Ok(range.map(|row| row.map(|(id, number)| (Arc::from(id.value()), number.value())).map_err(failed)))
+    }
+
+    /// Account numbers with something due up to an instant, in order of time.
+    pub(crate) fn due(
+        &self,
+        now: Timestamp,
+    ) -> Result<impl Iterator<Item = Result<(Timestamp, u64), StoreError>>, StoreError> {
+        let range = self.due.range(..=(now.millis(), u64::MAX)).map_err(failed)?;
+        Ok(range.map(|row| {
+            let (key, ()) = row.map(|(key, _)| (key.value(), ())).map_err(failed)?;
+            Ok((Timestamp::from_millis(key.0), key.1))
+        }))
+    }
+
+    /// Where the entries of an account's sequence and of those before it in the same row are: the first sequence, and
+    /// their positions.
+    pub(crate) fn positions_to(&self, number: u64, sequence: u64) -> Result<(u64, Vec<Position>), StoreError> {
+        let Some(index) = sequence.checked_sub(1) else {
+            return Ok((1, Vec::new()));
+        };
+        let chunk = index / CHUNK_ENTRIES;
+        let Some(row) = self.positions.get((number, chunk)).map_err(failed)? else {
+            return Ok((1, Vec::new()));
+        };
+        let mut positions = unpack(row.value())?;
+        positions.truncate(usize::try_from(index % CHUNK_ENTRIES).unwrap_or(0) + 1);
+        Ok((chunk * CHUNK_ENTRIES + 1, positions))
+    }
+
+    pub(crate) fn usage(&self, number: u64, days: &RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError> {
+        let range = self.usage.range((number, *days.start())..=(number, *days.end())).map_err(failed)?;
+        range
+            .map(|row| {
+                let (key, row) = row.map_err(failed)?;
+                Ok((key.value().1, usage_from_bytes(row.value())?))
+            })
+            .collect()
+    }
+
+    /// The latest kept account that had booked nothing after an instant.
+    pub(crate) fn past(&self, number: u64, at: Timestamp) -> Result<Option<Account>, StoreError> {
+        let mut range = self.past.range((number, i64::MIN)..=(number, at.millis())).map_err(failed)?;
+        let latest = range.next_back().transpose().map_err(failed)?;
+        latest.map(|(_, row)| account_from_bytes(row.value())).transpose()
+    }
+
+    pub(crate) fn system(&self) -> Result<Vec<SystemRecord>, StoreError> {
+        let records = self.system.iter().map_err(failed)?;
+        records
+            .map(|row| {
+                let (name, value) = row.map_err(failed)?;
+                let (topic, key) = name.value();
+                Ok(SystemRecord { topic: topic.into(), key: key.into(), value: Some(value.value().into()) })
+            })
+            .collect()
+    }
+}
+
+/// One table of a view against that of another.
+macro_rules! hold_against {
+    ($live:expr, $again:expr, $told:expr, $name:literal, |$key:ident| $number:expr) => {{
+        let mut live = $live.iter().map_err(failed)?;
+        let mut again = $again.iter().map_err(failed)?;
+        let (mut a, mut b) = (live.next(), again.next());
+        loop {
+            let ordering = match (&a, &b) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(Ok((a, _))), Some(Ok((b, _)))) => a.value().cmp(&b.value()),
+                _ => Ordering::Equal,
+            };
+            match ordering {
+                Ordering::Less => {
+                    let (key, _) = a.transpose_row()?;
+                    let $key = key.value();
+                    $told($number, concat!("the state file has a row too many in ", $name).to_owned());
+                    a = live.next();
+                }
+                Ordering::Greater => {
+                    let (key, _) = b.transpose_row()?;
+                    let $key = key.value();
+                    $told($number, concat!("the state file lacks a row in ", $name).to_owned());
+                    b = again.next();
+                }
+                Ordering::Equal => {
+                    let ((key, live_row), (_, again_row)) = (a.transpose_row()?, b.transpose_row()?);
+                    if live_row.value() != again_row.value() {
+                        let $key = key.value();
+                        $told(
+                            $number,
+                            concat!("the state file has another row than the journal makes in ", $name).to_owned(),
+                        );
+                    }
+                    (a, b) = (live.next(), again.next());
+                }
+            }
+        }
+    }};
+}
+
+/// A row that is there, or the error in its place.
+trait Row<T> {
+    fn transpose_row(self) -> Result<T, StoreError>;
+}
+
+impl<T> Row<T> for Option<Result<T, redb::StorageError>> {
+    fn transpose_row(self) -> Result<T, StoreError> {
+        self.transpose().map_err(failed)?.ok_or_else(|| StoreError::corrupt("a table ended early"))
+    }
+}
+
+impl View {
+    /// Tells of each row that another view has otherwise, with the account's number where it is of one. Accounts as they
+    /// were are held against nothing here: where they are kept is a matter of when checkpoints came.
+    pub(crate) fn differences(
+        &self,
+        again: &Self,
+        told: &mut dyn FnMut(Option<u64>, String),
+    ) -> Result<(), StoreError> {
+        hold_against!(self.accounts, again.accounts, told, "accounts", |number| Some(number));
+        hold_against!(self.ids, again.ids, told, "ids", |_id| None);
+        hold_against!(self.due, again.due, told, "what is due", |key| Some(key.1));
+        hold_against!(self.positions, again.positions, told, "places of entries", |key| Some(key.0));
+        hold_against!(self.usage, again.usage, told, "sums by day", |key| Some(key.0));
+        hold_against!(self.system, again.system, told, "system records", |_name| None);
+        Ok(())
+    }
+
+    pub(crate) fn accounts_count(&self) -> Result<u64, StoreError> {
+        self.accounts.len().map_err(failed)
+    }
+}
+
+fn due_of(row: &[u8]) -> Option<i64> {
+    row.get(..8)?.try_into().ok().map(i64::from_le_bytes)
+}
+
+fn pack(positions: &[Position]) -> Result<Vec<u8>, StoreError> {
+    let mut before = 0;
+    let differences: Vec<u64> = positions
+        .iter()
+        .map(|position| {
+            let difference = position.0.wrapping_sub(before);
+            before = position.0;
+            difference
+        })
+        .collect();
+    postcard::to_stdvec(&differences).map_err(StoreError::corrupt)
+}
+
+fn unpack(row: &[u8]) -> Result<Vec<Position>, StoreError> {
+    let differences: Vec<u64> = postcard::from_bytes(row).map_err(StoreError::corrupt)?;
+    let mut at = 0_u64;
+    let position = |difference: u64| {
+        at = at.wrapping_add(difference);
+        Position(at)
+    };
+    Ok(differences.into_iter().map(position).collect())
+}
+
+fn sorted<'a>(numbers: impl Iterator<Item = &'a u64>) -> Vec<u64> {
+    let mut numbers: Vec<u64> = numbers.copied().collect();
+    numbers.sort_unstable();
+    numbers
+}
