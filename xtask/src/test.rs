@@ -34,6 +34,7 @@ const STEPS: &[(&str, Work)] = &[
 /// Runs every step and sums up.
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     toolchain::ensure_components()?;
+    toolchain::ensure_postgres()?;
     let mut done: Vec<(&str, Duration)> = Vec::new();
     for (name, work) in STEPS {
         let command = command(work);

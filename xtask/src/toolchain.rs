@@ -1,4 +1,5 @@
-//! What a fresh machine with Rust may lack: the WASM target, rustfmt, clippy. Fetched with rustup where they are missing.
+//! What a fresh machine with Rust may lack: the WASM target, rustfmt, clippy, and PostgreSQL's server, which one crate is
+//! tested against. Fetched with rustup, or with apt-get, where they are missing.
 
 use crate::workspace::output_of;
 use anyhow::{Result, bail};
@@ -23,6 +24,42 @@ pub(crate) fn ensure_components() -> Result<()> {
         if output_of(program, &["--version"]).is_none() {
             rustup(&["component", "add", component], component)?;
         }
+    }
+    Ok(())
+}
+
+/// Sees to it that the tests of `ledger-postgres` find a server to start. Those tests look in the same place, and fail
+/// where there is none.
+pub(crate) fn ensure_postgres() -> Result<()> {
+    let has_server = || {
+        let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        versions.map(|version| version.path().join("bin/initdb")).any(|program| program.is_file())
+    };
+    if has_server() {
+        return Ok(());
+    }
+    let is_root = output_of("id", &["-u"]).is_some_and(|user| user.trim() == "0");
+    if !is_root || output_of("apt-get", &["--version"]).is_none() {
+        bail!(
+            "PostgreSQL's server is missing: there is no /usr/lib/postgresql/*/bin/initdb, and this is not root on \
+             Debian, who could fetch it. Install it (Debian: `sudo apt-get install {POSTGRES_PACKAGE}`)"
+        );
+    }
+    apt_get(&["update"])?;
+    apt_get(&["install", "-y", "--no-install-recommends", POSTGRES_PACKAGE])?;
+    if !has_server() {
+        bail!("`apt-get install {POSTGRES_PACKAGE}` left no /usr/lib/postgresql/*/bin/initdb");
+    }
+    Ok(())
+}
+
+const POSTGRES_PACKAGE: &str = "postgresql-15";
+
+fn apt_get(arguments: &[&str]) -> Result<()> {
+    println!("fetching PostgreSQL: apt-get {}", arguments.join(" "));
+    let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status()?;
+    if !status.success() {
+        bail!("`apt-get {}` failed ({status}); it needs the network once", arguments.join(" "));
     }
     Ok(())
 }

@@ -71,6 +71,9 @@ pub(super) const RULES: &[(Rule, &str)] = &[
                 // The hash of the chain.
                 "sha2",
                 "digest",
+                // Comparisons in constant time, which digest takes along where another crate has it make MACs.
+                "ctutils",
+                "cmov",
                 "block-buffer",
                 "crypto-common",
                 "hybrid-array",
@@ -89,7 +92,19 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Avoids { from: "ledger-store", packages: EDGES }, STORE),
     (Rule::Arrows { from: "ledger-redb", to: &["ledger-core", "ledger-store"] }, STORE),
     (Rule::Avoids { from: "ledger-redb", packages: EDGES }, STORE),
-    (Rule::OnlyThrough { package: "redb", gate: "ledger-redb" }, "an engine is replaced behind the store trait"),
+    (Rule::OnlyThrough { package: "redb", gate: "ledger-redb" }, ENGINE),
+    (Rule::Arrows { from: "ledger-postgres", to: &["ledger-core", "ledger-store"] }, STORE),
+    // The driver has tokio under it, and that is as far as it may go.
+    (
+        Rule::Avoids {
+            from: "ledger-postgres",
+            packages: &["axum", "hyper", "wasmtime", "ledger-service", "http-api", "plugin-host"],
+        },
+        STORE,
+    ),
+    (Rule::OnlyThrough { package: "postgres", gate: "ledger-postgres" }, ENGINE),
+    (Rule::OnlyThrough { package: "tokio-postgres", gate: "ledger-postgres" }, ENGINE),
+    (Rule::NamedBy { package: "ledger-postgres", by: &["purser"] }, "the binary alone chooses a store"),
     (Rule::Arrows { from: "ledger-service", to: &["ledger-core", "ledger-store"] }, SERVICE),
     (Rule::Avoids { from: "ledger-service", packages: &["axum", "hyper", "redb", "wasmtime"] }, SERVICE),
     (Rule::Arrows { from: "plugin-host", to: &["ledger-core", "ledger-service"] }, SERVICE),
@@ -136,6 +151,7 @@ const EDGES: &[&str] = &["axum", "hyper", "tokio", "wasmtime", "ledger-service",
 
 const CORE: &str = "the core decides from its arguments alone: no I/O, no async, no serde, no clock, no randomness";
 const STORE: &str = "a store keeps and never decides, and can be replaced";
+const ENGINE: &str = "an engine is replaced behind the store trait";
 const SERVICE: &str = "the use cases know the world through ports, and the edges know the use cases";
 const PLUGINS: &str = "plugins are written as an outside author would write them";
 const TOOLS: &str = "it works on data or over HTTP, and so cannot depend on how the server is built";
