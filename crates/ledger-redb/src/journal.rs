@@ -160,7 +160,11 @@ impl Journal {
 
     /// Reads one record.
     pub(crate) fn read(&self, number: u64) -> Result<Content, StoreError> {
-        let parts = self.read_parts(number)?;
+        Self::content(&self.read_parts(number)?)
+    }
+
+    /// What stored parts hold.
+    pub(crate) fn content(parts: &Parts) -> Result<Content, StoreError> {
         Ok(Content { chained: unpack(&parts.chained)?, beside: unpack(&parts.beside)? })
     }
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
+mod backup;
 mod checkpoint;
 mod history;
 mod journal;
@@ -22,10 +23,11 @@ mod state;
 mod store;
 mod verify;
 
+pub use backup::{JournalEnd, Until, restore};
 pub use journal::JOURNAL_FORMAT;
 pub use medium::{Directory, Medium};
 pub use store::{RedbStore, Settings};
-pub use verify::{DAMAGES_MAX, Damage, Report};
+pub use verify::{DAMAGES_MAX, Damage, Report, verify_directory};
 
 use ledger_store::StoreError;
 

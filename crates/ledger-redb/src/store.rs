@@ -290,7 +290,7 @@ struct Fitting {
 }
 
 impl Settings {
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits { segment_bytes: self.segment_bytes, cache_bytes: self.cache_bytes, quick_repair: self.quick_repair }
     }
 }
@@ -315,7 +315,7 @@ fn open_state(medium: &dyn Medium, journal: &Journal, settings: Settings) -> Res
     Ok((state, shared))
 }
 
-fn open_matching(
+pub(crate) fn open_matching(
     medium: &dyn Medium,
     journal: &Journal,
     settings: Settings,

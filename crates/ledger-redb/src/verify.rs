@@ -5,18 +5,21 @@
 //! made in a scratch folder, and the state file, its sums, places and keys are held against it, row by row. Memory stays
 //! bounded whatever the size of the journal.
 
+use crate::journal::{Content, Journal};
 use crate::keys::Run;
-use crate::medium::Medium;
+use crate::medium::{Directory, Medium};
 use crate::overlay::Mark;
 use crate::record::{Beside, Chained, Item, parse, record_hash};
 use crate::replay::{self, Misfit};
 use crate::shared::Shared;
 use crate::state::{StateFile, View};
-use crate::store::{Core, RedbStore};
-use ledger_core::{AccountNumber, DAY_ROWS_MAX, DayUsage};
-use ledger_store::{StoreError, day_of, past};
+use crate::store::{RedbStore, Settings, open_matching};
+use ledger_core::{DAY_ROWS_MAX, DayUsage};
+use ledger_store::{KeyFingerprint, StoreError, day_of, past};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Something that is not what it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,34 +65,51 @@ impl Report {
     }
 }
 
+/// Verifies a data directory that no server holds, even one whose journal is too damaged for a store to open.
+pub fn verify_directory(
+    root: &Path,
+    settings: Settings,
+    scratch: &Arc<dyn Medium>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Report, StoreError> {
+    let medium: Arc<dyn Medium> = Arc::new(Directory::open(root)?);
+    let journal = Journal::open(medium.clone(), settings.limits())?;
+    let mut report = Report::default();
+    let state = open_matching(&*medium, &journal, settings);
+    let live = match &state {
+        Ok(Some((_, shared))) => Some((shared.view.clone(), shared.runs.clone())),
+        Ok(None) => {
+            report.about("the state file is not of this journal; the next start makes it again");
+            None
+        }
+        Err(error) => {
+            report.about(format!("{error}; the next start makes the state file again"));
+            None
+        }
+    };
+    let verification = Verification { journal: &journal, live, settings, forget_before_ms: i64::MIN };
+    verification.run(journal.end()?.last_record, scratch, report, progress)
+}
+
 impl RedbStore {
-    /// Verifies everything. Commits may go on meanwhile: what they add is not looked at. `scratch` is where a second
-    /// state is made; `progress` is told how many records of how many have been read.
+    /// Verifies everything up to now. Commits may go on meanwhile. `scratch` is where a second state is made; `progress`
+    /// is told how many records of how many have been read.
     pub fn verify(&self, scratch: &Arc<dyn Medium>, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, StoreError> {
         let core = self.core();
         // So that the state file has everything up to one record.
         core.checkpoint()?;
-        let (live, runs) = {
+        let live = {
             let shared = core.shared()?;
             (shared.view.clone(), shared.runs.clone())
         };
-        let mut report = Report::default();
-        if let Err(error) = core.journal()?.verify_sealed() {
-            report.about(error.to_string());
-        }
-        let state = StateFile::open(&**scratch, core.settings.state_cache_bytes)?;
-        let view = state.view()?.ok_or_else(|| StoreError::corrupt("the scratch folder is not empty"))?;
-        if view.mark.record != 0 {
-            return Err(StoreError::unavailable("the scratch folder for verification is not empty"));
-        }
-        let mut second = Second { shared: Shared::new(view, Vec::new(), core.settings.accounts_cached)?, state };
-        let mut broken = BTreeSet::new();
-        walk(core, live.mark, &runs, &mut second, &mut report, &mut broken, progress)?;
-        second.checkpoint()?;
-        let again = second.state.view()?.ok_or_else(|| StoreError::corrupt("the second state has no mark"))?;
-        report.accounts = again.accounts_count()?;
-        compare(&live, &again, &broken, &mut report)?;
-        Ok(report)
+        let to = live.0.mark.record;
+        let verification = Verification {
+            journal: &*core.journal()?,
+            live: Some(live),
+            settings: core.settings,
+            forget_before_ms: core.forget_before_ms.load(Ordering::Relaxed),
+        };
+        verification.run(to, scratch, Report::default(), progress)
     }
 
     /// Verifies one account: its chain, its rules, and its rows in the state.
@@ -151,6 +171,15 @@ impl RedbStore {
     }
 }
 
+/// What is held against what.
+struct Verification<'a> {
+    journal: &'a Journal,
+    /// The state file and the runs of keys, where there are any of this journal.
+    live: Option<(Arc<View>, Vec<Arc<Run>>)>,
+    settings: Settings,
+    forget_before_ms: i64,
+}
+
 /// The state that is made again.
 struct Second {
     shared: Shared,
@@ -158,6 +187,13 @@ struct Second {
 }
 
 impl Second {
+    fn new(scratch: &Arc<dyn Medium>, settings: Settings) -> Result<Self, StoreError> {
+        let state = StateFile::open(&**scratch, settings.state_cache_bytes)?;
+        let view = state.view()?.filter(|view| view.mark.record == 0);
+        let view = view.ok_or_else(|| StoreError::unavailable("the scratch folder for verification is not empty"))?;
+        Ok(Self { shared: Shared::new(view, Vec::new(), settings.accounts_cached)?, state })
+    }
+
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         let overlay = std::mem::take(&mut self.shared.active);
         if let Some(mark) = overlay.mark {
@@ -169,118 +205,141 @@ impl Second {
     }
 }
 
-fn walk(
-    core: &Core,
-    to: Mark,
-    runs: &[Arc<Run>],
-    second: &mut Second,
-    report: &mut Report,
-    broken: &mut BTreeSet<u64>,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<(), StoreError> {
-    let journal = core.journal()?;
-    let mut previous = crate::record::GENESIS;
-    for number in 1..=to.record {
-        let content = match journal.read(number) {
+/// How far a walk has come.
+struct Walk<'a> {
+    second: Second,
+    /// The hash of the last record.
+    previous: [u8; 32],
+    /// Accounts of which an entry did not fit: what follows it cannot fit either.
+    broken: BTreeSet<u64>,
+    report: Report,
+    to: u64,
+    progress: &'a mut dyn FnMut(u64, u64),
+}
+
+impl Verification<'_> {
+    fn run(
+        &self,
+        to: u64,
+        scratch: &Arc<dyn Medium>,
+        mut report: Report,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Report, StoreError> {
+        if let Err(error) = self.journal.verify_sealed() {
+            report.about(error.to_string());
+        }
+        let second = Second::new(scratch, self.settings)?;
+        let previous = crate::record::GENESIS;
+        let mut walk = Walk { second, previous, broken: BTreeSet::new(), report, to, progress };
+        let mut next = 1;
+        if let Some((live, _)) = &self.live {
+            for number in 1..=live.mark.record.min(to) {
+                self.record(number, &mut walk)?;
+            }
+            next = live.mark.record + 1;
+            walk.second.checkpoint()?;
+            compare(live, &mut walk)?;
+        }
+        for number in next..=to {
+            self.record(number, &mut walk)?;
+        }
+        walk.second.checkpoint()?;
+        walk.report.accounts = walk.second.shared.view.accounts_count()?;
+        Ok(walk.report)
+    }
+
+    fn record(&self, number: u64, walk: &mut Walk<'_>) -> Result<(), StoreError> {
+        walk.report.records = number;
+        if number.is_multiple_of(64) || number == walk.to {
+            (walk.progress)(number, walk.to);
+        }
+        let damage = |reason| Damage { account: None, sequence: None, record: Some(number), reason };
+        let content = match self.journal.read(number) {
             Ok(content) => content,
             Err(error @ StoreError::Corrupt { .. }) => {
-                report.add(Damage { account: None, sequence: None, record: Some(number), reason: error.to_string() });
-                continue;
+                walk.report.add(damage(error.to_string()));
+                return Ok(());
             }
             Err(error) => return Err(error),
         };
-        if content.chained.get(..32) != Some(previous.as_slice()) {
-            let reason = format!("the record does not follow record {}: the chain of hashes is broken", number - 1);
-            report.add(Damage { account: None, sequence: None, record: Some(number), reason });
+        if content.chained.get(..32) != Some(walk.previous.as_slice()) {
+            let before = number - 1;
+            walk.report.add(damage(format!("it does not follow record {before}: the chain of hashes is broken")));
         }
-        previous = record_hash(&content.chained);
-        let mark = Mark { record: number, hash: previous };
+        walk.previous = record_hash(&content.chained);
+        let mark = Mark { record: number, hash: walk.previous };
         let mut misfits = Vec::new();
-        let folded = replay::fold(&mut second.shared, mark, &content, &mut |misfit| {
+        let folded = replay::fold(&mut walk.second.shared, mark, &content, &mut |misfit| {
             misfits.push(misfit);
             Ok(())
         });
         for Misfit { account, sequence, error } in misfits {
-            // What follows a damaged entry cannot fit either; the first says where to look.
-            if broken.insert(account) {
-                let id = second.shared.account(account)?.map(|account| account.id.to_string());
-                let reason = error.to_string();
-                report.add(Damage { account: id, sequence: Some(sequence), record: Some(number), reason });
+            if walk.broken.insert(account) {
+                let id = walk.second.shared.account(account)?.map(|account| account.id.to_string());
+                let (record, reason) = (Some(number), error.to_string());
+                walk.report.add(Damage { account: id, sequence: Some(sequence), record, reason });
             }
         }
         match folded {
-            Ok(entries) => report.entries += u64::try_from(entries).unwrap_or(0),
-            Err(error) => {
-                let reason = error.to_string();
-                report.add(Damage { account: None, sequence: None, record: Some(number), reason });
-            }
+            Ok(entries) => walk.report.entries += u64::try_from(entries).unwrap_or(0),
+            Err(error) => walk.report.add(damage(error.to_string())),
         }
-        check_keys(core, number, &content.chained, &content.beside, runs, report)?;
-        report.records = number;
-        if second.shared.active.items >= core.settings.checkpoint_items {
-            second.checkpoint()?;
+        self.check_keys(number, &content, &mut walk.report)?;
+        if walk.second.shared.active.items >= self.settings.checkpoint_items {
+            walk.second.checkpoint()?;
         }
-        if number.is_multiple_of(64) || number == to.record {
-            progress(number, to.record);
-        }
+        Ok(())
     }
-    if previous != to.hash {
-        report.about("the state file stands at another journal than this one");
-    }
-    Ok(())
-}
 
-/// Every key that still counts must be found, or what was done under it could be done again.
-fn check_keys(
-    core: &Core,
-    record: u64,
-    chained: &[u8],
-    beside: &[u8],
-    runs: &[Arc<Run>],
-    report: &mut Report,
-) -> Result<(), StoreError> {
-    let forget_before_ms = core.forget_before_ms.load(std::sync::atomic::Ordering::Relaxed);
-    let (Ok(chained), Ok(beside)) = (parse::<Chained<'_>>(chained), parse::<Beside<'_>>(beside)) else {
-        return Ok(());
-    };
-    let entries = chained.items.iter().filter_map(|item| match item {
-        Item::Entry { bytes, .. } => Some(bytes),
-        Item::System { .. } => None,
-    });
-    for (bytes, kept) in entries.zip(&beside.entries).filter(|(_, kept)| !kept.keys.is_empty()) {
-        let Ok(entry) = ledger_core::encoding::decode(bytes) else { continue };
-        if entry.recorded_at.millis() < forget_before_ms {
-            continue;
-        }
-        for (key, _) in kept.key_records(entry.sequence, entry.recorded_at) {
-            let mut found = false;
-            for run in runs.iter().rev() {
-                if run.find(key)?.is_some() {
-                    found = true;
-                    break;
+    /// Every key that still counts must be found, or what was done under it could be done again.
+    fn check_keys(&self, record: u64, content: &Content, report: &mut Report) -> Result<(), StoreError> {
+        let Some((_, runs)) = self.live.as_ref().filter(|(live, _)| live.mark.record >= record) else {
+            return Ok(());
+        };
+        let parts = (parse::<Chained<'_>>(&content.chained), parse::<Beside<'_>>(&content.beside));
+        let (Ok(chained), Ok(beside)) = parts else {
+            return Ok(());
+        };
+        let entries = chained.items.iter().filter_map(|item| match item {
+            Item::Entry { bytes, .. } => Some(bytes),
+            Item::System { .. } => None,
+        });
+        for (bytes, kept) in entries.zip(&beside.entries).filter(|(_, kept)| !kept.keys.is_empty()) {
+            let Ok(entry) = ledger_core::encoding::decode(bytes) else { continue };
+            if entry.recorded_at.millis() < self.forget_before_ms {
+                continue;
+            }
+            for (key, _) in kept.key_records(entry.sequence, entry.recorded_at) {
+                if !is_found(runs, key)? {
+                    let reason = format!("an idempotency key of account number {} is lost", entry.account.0);
+                    report.add(Damage { account: None, sequence: Some(entry.sequence), record: Some(record), reason });
                 }
             }
-            if !found {
-                let AccountNumber(number) = entry.account;
-                let reason = format!("an idempotency key of account number {number} is in no run of keys");
-                report.add(Damage { account: None, sequence: Some(entry.sequence), record: Some(record), reason });
-            }
+        }
+        Ok(())
+    }
+}
+
+fn is_found(runs: &[Arc<Run>], key: KeyFingerprint) -> Result<bool, StoreError> {
+    for run in runs.iter().rev() {
+        if run.find(key)?.is_some() {
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Holds the state file against the one that was made again. Rows of accounts that are damaged anyhow are left out.
-fn compare(live: &View, again: &View, broken: &BTreeSet<u64>, report: &mut Report) -> Result<(), StoreError> {
-    live.differences(again, &mut |number, reason| {
-        if number.is_none_or(|number| !broken.contains(&number)) {
+fn compare(live: &View, walk: &mut Walk<'_>) -> Result<(), StoreError> {
+    if walk.previous != live.mark.hash {
+        walk.report.about("the state file stands at another journal than this one");
+    }
+    let again = walk.second.shared.view.clone();
+    live.differences(&again, &mut |number, reason| {
+        if number.is_none_or(|number| !walk.broken.contains(&number)) {
             let account = number.and_then(|number| again.account(number).ok().flatten());
-            report.add(Damage {
-                account: account.map(|account| account.id.to_string()),
-                sequence: None,
-                record: None,
-                reason,
-            });
+            let account = account.map(|account| account.id.to_string());
+            walk.report.add(Damage { account, sequence: None, record: None, reason });
         }
     })
 }

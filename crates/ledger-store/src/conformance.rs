@@ -4,6 +4,7 @@
 #![allow(clippy::missing_panics_doc, reason = "panicking is how a case fails")]
 
 mod history;
+pub mod work;
 
 pub use history::{
     days_stay_as_they_were_cut, entries_are_read_newest_first, random_history_agrees_with_the_memory_store,
@@ -71,7 +72,8 @@ macro_rules! conformance_tests {
 
 const START: i64 = 1_790_000_000_000;
 
-fn at(ms: i64) -> Timestamp {
+/// An instant so many milliseconds after the cases' beginning.
+pub fn at(ms: i64) -> Timestamp {
     Timestamp::from_millis(START + ms)
 }
 

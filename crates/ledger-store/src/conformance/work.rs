@@ -1,0 +1,46 @@
+//! Work for a store that a test of its own wants to look at afterwards.
+
+use super::{commit, granted, key, opened};
+use crate::{LedgerStore, SystemRecord};
+use ledger_core::Account;
+use std::sync::Arc;
+
+pub use super::at;
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Worked {
+    /// How many accounts there are: `a0`, `a1` and so on, with the numbers 1, 2 and so on.
+    pub accounts: u64,
+    /// How many entries they have.
+    pub entries: u64,
+    /// The account and the sequence of the last entry.
+    pub last: (String, u64),
+}
+
+/// Opens a few accounts, and grants to one of them after another under keys, every ten minutes.
+pub fn work(store: &dyn LedgerStore, rounds: i64) -> Worked {
+    const ACCOUNTS: i64 = 5;
+    let mut accounts: Vec<Arc<Account>> = Vec::new();
+    let mut last = (String::new(), 0);
+    for round in 0..rounds {
+        let now = at(round * 600_000);
+        let n = usize::try_from(round % ACCOUNTS).unwrap();
+        let change = match accounts.get(n) {
+            None => opened(store.allocate_account_numbers(1).unwrap(), &format!("a{n}"), now),
+            Some(account) => granted(account, 1 + round, Some(key(round.cast_unsigned())), now),
+        };
+        assert_eq!(commit(store, vec![change.clone()]), [0; 0]);
+        last = (change.account.id.to_string(), change.account.sequence);
+        match accounts.get_mut(n) {
+            Some(account) => *account = change.account,
+            None => accounts.push(change.account),
+        }
+        if round % 50 == 0 {
+            let record = SystemRecord { topic: "t".into(), key: "k".into(), value: Some(round.to_string().into()) };
+            store.commit(crate::Batch { accounts: Vec::new(), system: vec![record] }).unwrap();
+        }
+    }
+    let entries = accounts.iter().map(|account| account.sequence).sum();
+    Worked { accounts: u64::try_from(accounts.len()).unwrap(), entries, last }
+}
