@@ -12,7 +12,13 @@ use std::sync::Arc;
 const HOUR_MS: i64 = 3_600_000;
 
 /// A charge of one micro-credit a token.
-fn charged(account: &Account, model: &str, tokens: u64, occurred_at: Timestamp, now: Timestamp) -> AccountCommit {
+pub(super) fn charged(
+    account: &Account,
+    model: &str,
+    tokens: u64,
+    occurred_at: Timestamp,
+    now: Timestamp,
+) -> AccountCommit {
     let event = UsageEvent {
         id: String::new(),
         account: account.id.clone(),

@@ -1,7 +1,8 @@
 //! Work for a store that a test of its own wants to look at afterwards.
 
+use super::history::charged;
 use super::{commit, granted, key, opened};
-use crate::{LedgerStore, SystemRecord};
+use crate::{KeyRecord, LedgerStore, SystemRecord};
 use ledger_core::Account;
 use std::sync::Arc;
 
@@ -43,4 +44,38 @@ pub fn work(store: &dyn LedgerStore, rounds: i64) -> Worked {
     }
     let entries = accounts.iter().map(|account| account.sequence).sum();
     Worked { accounts: u64::try_from(accounts.len()).unwrap(), entries, last }
+}
+
+/// A batch that opens so many accounts, and batches that charge each of them: what a writer's groups are like.
+#[derive(Clone, Debug)]
+pub struct Groups {
+    accounts: Vec<Arc<Account>>,
+    done: u64,
+}
+
+impl Groups {
+    /// Opens the accounts.
+    pub fn begin(store: &dyn LedgerStore, accounts: u64) -> Self {
+        let first = store.allocate_account_numbers(u32::try_from(accounts).unwrap()).unwrap().0;
+        let opened: Vec<_> = (first..first + accounts)
+            .map(|number| opened(ledger_core::AccountNumber(number), &format!("group-{number}"), at(0)))
+            .collect();
+        assert_eq!(commit(store, opened.clone()), [0; 0]);
+        Self { accounts: opened.into_iter().map(|commit| commit.account).collect(), done: 0 }
+    }
+
+    /// The next batch: one charge of each account, under a key.
+    pub fn next_batch(&mut self) -> crate::Batch {
+        self.done += 1;
+        let now = at(self.done.cast_signed());
+        let accounts = self.accounts.iter().zip(1..).map(|(account, n)| {
+            let mut charged = charged(account, "m", 1, now, now);
+            let record = KeyRecord { content: [1; 16], sequence: charged.account.sequence, recorded_at: now };
+            charged.keys.push((key((self.done << 20) + n), record));
+            charged
+        });
+        let accounts: Vec<_> = accounts.collect();
+        self.accounts = accounts.iter().map(|commit| commit.account.clone()).collect();
+        crate::Batch { accounts, system: Vec::new() }
+    }
 }
