@@ -10,8 +10,9 @@ use crate::entry::{Body, Entry};
 use crate::event::Quantity;
 use std::sync::Arc;
 
-/// How many rows a day has before further names are counted together: names come from callers, who must not be able
-/// to grow an account without end.
+/// How many combinations of names a day keeps apart: names come from callers, who must not be able to grow an account
+/// without end. Beyond them agents are no longer told apart, since it is agents that there are many of; and beyond as
+/// many combinations of activity and model again, nothing is.
 pub const DAY_ROWS_MAX: usize = 256;
 
 /// The sums of one local day.
@@ -37,7 +38,14 @@ pub enum UsageName {
         /// The model.
         model: Option<Arc<str>>,
     },
-    /// Everything after the first [`DAY_ROWS_MAX`] combinations of the day.
+    /// Events of one activity and model whose agents came after the first [`DAY_ROWS_MAX`] combinations of the day.
+    OtherAgents {
+        /// The activity.
+        activity: Arc<str>,
+        /// The model.
+        model: Option<Arc<str>>,
+    },
+    /// Everything beyond that.
     Other,
 }
 
@@ -55,8 +63,8 @@ pub struct UsageRow {
 }
 
 impl DayUsage {
-    /// Adds an entry that happened on this day. `limit` is how many names are kept apart: [`DAY_ROWS_MAX`] for a whole
-    /// day, none for a stretch of one that is joined later.
+    /// Adds an entry that happened on this day. `limit` is how many combinations are kept apart: [`DAY_ROWS_MAX`] for a
+    /// whole day, none for a stretch of one that is joined later.
     pub fn add(&mut self, entry: &Entry, limit: Option<usize>) {
         self.stretch(entry.sequence, entry.sequence);
         let Body::Charge(charge) = &entry.body else {
@@ -66,11 +74,11 @@ impl DayUsage {
             UsageName::Named { activity, agent, model } => {
                 *activity == charge.activity && *agent == charge.agent && *model == charge.model
             }
-            UsageName::Other => false,
+            UsageName::OtherAgents { .. } | UsageName::Other => false,
         };
         let index = self.rows.iter().position(is_same).unwrap_or_else(|| {
             self.append(
-                UsageName::Named {
+                &UsageName::Named {
                     activity: charge.activity.clone(),
                     agent: charge.agent.clone(),
                     model: charge.model.clone(),
@@ -89,7 +97,7 @@ impl DayUsage {
         self.stretch(later.first, later.last);
         for row in &later.rows {
             let known = self.rows.iter().position(|known| known.name == row.name);
-            let index = known.unwrap_or_else(|| self.append(row.name.clone(), Some(DAY_ROWS_MAX)));
+            let index = known.unwrap_or_else(|| self.append(&row.name, Some(DAY_ROWS_MAX)));
             if let Some(sum) = self.rows.get_mut(index) {
                 sum.sum(row.credits, row.events, &row.quantities);
             }
@@ -100,6 +108,9 @@ impl DayUsage {
     pub fn may_have(&self, activity: Option<&str>, agent: Option<&str>, model: Option<&str>) -> bool {
         self.rows.iter().any(|row| match &row.name {
             UsageName::Other => true,
+            UsageName::OtherAgents { activity: a, model: m } => {
+                activity.is_none_or(|wanted| wanted == &**a) && model.is_none_or(|wanted| m.as_deref() == Some(wanted))
+            }
             UsageName::Named { activity: a, agent: g, model: m } => {
                 activity.is_none_or(|wanted| wanted == &**a)
                     && agent.is_none_or(|wanted| g.as_deref() == Some(wanted))
@@ -113,17 +124,27 @@ impl DayUsage {
         self.last = self.last.max(last);
     }
 
-    /// Makes a row for a name, or finds the one that takes what is beyond the limit.
-    fn append(&mut self, name: UsageName, limit: Option<usize>) -> usize {
-        let other = self.rows.iter().position(|row| row.name == UsageName::Other);
-        let is_full = limit.is_some_and(|limit| self.rows.len() >= limit);
-        match other {
-            Some(other) if is_full => other,
-            _ => {
-                let name = if is_full { UsageName::Other } else { name };
-                self.rows.push(UsageRow { name, credits: Amount::ZERO, events: 0, quantities: Vec::new() });
-                self.rows.len().saturating_sub(1)
+    /// Makes a row for a name that has none, or finds the row that takes what is beyond the limit.
+    fn append(&mut self, name: &UsageName, limit: Option<usize>) -> usize {
+        let name = self.kept_name(name, limit.unwrap_or(usize::MAX));
+        if let Some(known) = self.rows.iter().position(|row| row.name == name) {
+            return known;
+        }
+        // Most days have a row or two, and there are very many days in memory at a time.
+        self.rows.reserve_exact(1);
+        self.rows.push(UsageRow { name, credits: Amount::ZERO, events: 0, quantities: Vec::new() });
+        self.rows.len().saturating_sub(1)
+    }
+
+    /// Under which name something new is summed, by how much is kept apart already.
+    fn kept_name(&self, name: &UsageName, limit: usize) -> UsageName {
+        match name {
+            UsageName::Named { activity, model, .. } if self.rows.len() >= limit => {
+                let others = UsageName::OtherAgents { activity: activity.clone(), model: model.clone() };
+                let is_kept = self.rows.iter().any(|row| row.name == others);
+                if is_kept || self.rows.len() < limit.saturating_mul(2) { others } else { UsageName::Other }
             }
+            name => name.clone(),
         }
     }
 }
@@ -133,6 +154,10 @@ impl UsageRow {
         // The account's lifetime sum of charges is checked, and is larger.
         self.credits = self.credits.checked_add(credits).unwrap_or(self.credits);
         self.events = self.events.saturating_add(events);
+        if self.quantities.is_empty() {
+            self.quantities = quantities.to_vec();
+            return;
+        }
         for quantity in quantities {
             match self.quantities.binary_search_by(|known| known.unit.cmp(&quantity.unit)) {
                 Ok(index) => {
@@ -183,9 +208,16 @@ mod tests {
         }
     }
 
-    /// Entries whose names come back, and are more than a day keeps apart.
-    fn entries() -> Vec<Entry> {
-        (1..2000_u64).map(|n| charge(n, &format!("m{}", (n * n) % 601), 7, n)).collect()
+    /// Entries whose names come back, and are more than a day keeps apart: models, agents, or both.
+    fn entries(models: u64, agents: u64) -> Vec<Entry> {
+        let entry = |n: u64| {
+            let mut entry = charge(n, &format!("m{}", (n * n) % models), 7, n);
+            if let Body::Charge(charge) = &mut entry.body {
+                charge.agent = Some(format!("a{}", n % agents).into());
+            }
+            entry
+        };
+        (1..2000_u64).map(entry).collect()
     }
 
     fn folded(entries: &[Entry], limit: Option<usize>) -> DayUsage {
@@ -196,19 +228,38 @@ mod tests {
 
     #[test]
     fn stretches_join_to_the_same_rows() {
-        let entries = entries();
-        let whole = folded(&entries, Some(DAY_ROWS_MAX));
-        for stretch in [1, 3, 250, 700, 5000] {
-            let mut joined = DayUsage::default();
-            entries.chunks(stretch).for_each(|chunk| joined.join(&folded(chunk, None)));
-            assert_eq!(joined, whole, "stretches of {stretch}");
+        for entries in [entries(601, 1), entries(3, 700), entries(601, 7), entries(5, 5)] {
+            let whole = folded(&entries, Some(DAY_ROWS_MAX));
+            for stretch in [1, 3, 250, 700, 5000] {
+                let mut joined = DayUsage::default();
+                entries.chunks(stretch).for_each(|chunk| joined.join(&folded(chunk, None)));
+                assert_eq!(joined, whole, "stretches of {stretch}");
+            }
         }
     }
 
     #[test]
-    fn what_is_beyond_the_limit_is_counted_as_other() {
-        let day = folded(&entries(), Some(DAY_ROWS_MAX));
-        assert_eq!(day.rows.len(), DAY_ROWS_MAX + 1);
+    fn many_agents_leave_activities_and_models_exact() {
+        let entries = entries(3, 700);
+        let day = folded(&entries, Some(DAY_ROWS_MAX));
+        assert_eq!(day.rows.iter().filter(|row| matches!(row.name, UsageName::Other)).count(), 0);
+        let of_model = |wanted: &str| {
+            let is_of = |row: &&UsageRow| match &row.name {
+                UsageName::Named { model, .. } | UsageName::OtherAgents { model, .. } => {
+                    model.as_deref() == Some(wanted)
+                }
+                UsageName::Other => false,
+            };
+            day.rows.iter().filter(is_of).map(|row| row.events).sum::<u64>()
+        };
+        let expected = |wanted: u64| (1..2000_u64).filter(|n| (n * n) % 3 == wanted).count() as u64;
+        assert_eq!([of_model("m0"), of_model("m1")], [expected(0), expected(1)]);
+    }
+
+    #[test]
+    fn what_is_beyond_every_limit_is_counted_as_other() {
+        let day = folded(&entries(601, 7), Some(DAY_ROWS_MAX));
+        assert_eq!(day.rows.len(), 2 * DAY_ROWS_MAX + 1);
         assert_eq!(day.rows.iter().filter(|row| row.name == UsageName::Other).count(), 1);
         assert_eq!(day.rows.iter().map(|row| row.events).sum::<u64>(), 1999);
         let credits: i64 = day.rows.iter().map(|row| row.credits.micros()).sum();

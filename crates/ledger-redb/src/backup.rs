@@ -4,10 +4,10 @@
 //! and keys are made again where it is restored. Segments that are sealed already are copied as they are; the end of the
 //! journal is sealed for the copy, record by record, while commits go on behind it.
 
-use crate::journal::{Journal, sealed_name};
+use crate::journal::{self, Journal, Segment, sealed_name};
 use crate::medium::{Directory, Medium};
 use crate::record::{Beside, Chained, Item, parse, record_hash};
-use crate::sealed::{Sealed, Sealer};
+use crate::sealed::{Content, Sealed, Sealer};
 use crate::store::RedbStore;
 use ledger_core::{Timestamp, encoding};
 use ledger_store::StoreError;
@@ -44,20 +44,34 @@ impl RedbStore {
         scratch: &Arc<dyn Medium>,
         take: &mut dyn FnMut(&str, u64, &mut dyn Read) -> io::Result<()>,
     ) -> Result<JournalEnd, StoreError> {
-        let journal = self.core().journal()?;
-        let end = journal.end()?;
-        for (first, last) in journal.segment_ranges()? {
+        let (end, ranges) = {
+            let journal = self.core().journal()?;
+            (journal.end()?, journal.segment_ranges()?)
+        };
+        for (first, last) in ranges {
             // A segment that began meanwhile is not of this copy.
             let last = last.min(end.last_record);
             if first > last {
                 continue;
             }
             let name = sealed_name(first);
+            // Taken for each segment: whoever takes the copy may be slow, and a journal that is held cannot be reopened.
+            let journal = self.core().journal()?;
+            let segment = journal.segment_of(first)?;
+            // Byte by byte, so that what has been damaged since it was sealed is not sealed a second time.
+            if let Segment::Sealed(sealed) = &*segment
+                && sealed.last_record() == last
+            {
+                drop(journal);
+                let mut content = sealed.content()?;
+                take(&name, content.length, &mut content).map_err(not_taken)?;
+                continue;
+            }
             journal.write_sealed(&**scratch, &name, first, last)?;
+            drop((segment, journal));
             let file = scratch.open(&name)?;
-            let length = file.len().map_err(StoreError::unavailable)?;
-            let mut content = Content { file: &*file, at: 0, length };
-            take(&name, length, &mut content).map_err(StoreError::unavailable)?;
+            let mut content = Content::new(&*file)?;
+            take(&name, content.length, &mut content).map_err(not_taken)?;
             drop(file);
             scratch.remove(&name)?;
         }
@@ -65,20 +79,11 @@ impl RedbStore {
     }
 }
 
-/// Reads a file of a medium from its beginning.
-struct Content<'a> {
-    file: &'a dyn redb::StorageBackend,
-    at: u64,
-    length: u64,
-}
-
-impl Read for Content<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.length - self.at).unwrap_or(usize::MAX);
-        let count = left.min(out.len());
-        self.file.read(self.at, &mut out[..count])?;
-        self.at += u64::try_from(count).unwrap_or(0);
-        Ok(count)
+fn not_taken(error: io::Error) -> StoreError {
+    match error.kind() {
+        // What the content says of itself.
+        io::ErrorKind::InvalidData => StoreError::corrupt(error),
+        _ => StoreError::unavailable(error),
     }
 }
 
@@ -96,7 +101,7 @@ pub fn restore(folder: &Path, until: Until) -> Result<JournalEnd, StoreError> {
         }
         let cut_short = || StoreError::corrupt(format_args!("{name} is not a whole segment; take another copy"));
         let sealed = Sealed::open(&*medium, &name)?.ok_or_else(cut_short)?;
-        sealed.verify()?;
+        sealed.verify(&mut || Ok(()))?;
         let footer = *sealed.footer();
         if footer.first_record != end.record + 1 || footer.previous != end.hash {
             return Err(StoreError::corrupt(format_args!("{name} does not continue the segment before it")));
@@ -134,7 +139,8 @@ fn last_wanted(sealed: &Sealed, until: Until) -> Result<Option<u64>, StoreError>
         Until::Time(at) => {
             let mut wanted = None;
             for number in first..=last {
-                if committed_at(sealed, number)?.is_some_and(|t| t > at) {
+                let content = Journal::content(&sealed.read(number)?)?;
+                if committed_at(&content)?.is_some_and(|t| t > at) {
                     return Ok(wanted);
                 }
                 wanted = Some(number);
@@ -145,8 +151,7 @@ fn last_wanted(sealed: &Sealed, until: Until) -> Result<Option<u64>, StoreError>
 }
 
 /// When a record was committed, by what its entries say; `None` where it has none.
-fn committed_at(sealed: &Sealed, number: u64) -> Result<Option<Timestamp>, StoreError> {
-    let content = Journal::content(&sealed.read(number)?)?;
+pub(crate) fn committed_at(content: &journal::Content) -> Result<Option<Timestamp>, StoreError> {
     let chained: Chained<'_> = parse(&content.chained)?;
     let beside: Beside<'_> = parse(&content.beside)?;
     let bytes = chained.items.iter().find_map(|item| match item {

@@ -10,6 +10,7 @@ use ledger_store::StoreError;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Runs of like size are merged once there are so many.
@@ -100,32 +101,59 @@ pub(crate) enum Told {
     Stop,
 }
 
-/// Checkpoints when told to, and otherwise every so often; seals full segments. Ends when it is told to.
-pub(crate) fn run(core: &Core, told: &Receiver<Told>) {
+/// Checkpoints when told to, and otherwise every so often; has full segments sealed. Ends when it is told to.
+pub(crate) fn run(core: &Arc<Core>, told: &Receiver<Told>) {
     let interval = Duration::from_millis(core.settings.checkpoint_interval_ms);
+    let mut sealing: Option<JoinHandle<()>> = None;
     loop {
-        match told.recv_timeout(interval) {
-            Ok(Told::Checkpoint) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-        }
-        let began = Instant::now();
-        match core.checkpoint() {
-            Ok(written) => tracing::debug!(written, took_ms = began.elapsed().as_millis(), "checkpoint"),
-            // What has gathered stays in memory and in the journal. Commits wait once there is twice as much as usual,
-            // so that memory stays bounded.
-            Err(error) => {
-                tracing::error!(%error, "the state file cannot be written; the next start will take longer");
-                std::thread::sleep(Duration::from_millis(200));
+        let mut word = told.recv_timeout(interval);
+        // Whoever commits says so again and again until it is done: one word is as good as many.
+        while let Ok(next) = told.try_recv() {
+            if word != Ok(Told::Stop) {
+                word = Ok(next);
             }
         }
-        loop {
-            match core.journal().and_then(|journal| journal.seal_one()) {
-                Ok(true) => {}
-                Ok(false) => break,
+        let is_wanted = match word {
+            Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Timeout) => true,
+            // The word may be older than the last checkpoint.
+            Ok(Told::Checkpoint) => core
+                .layers()
+                .is_ok_and(|layers| layers.frozen.is_some() || layers.active.items >= core.settings.checkpoint_items),
+        };
+        if is_wanted {
+            let began = Instant::now();
+            match core.checkpoint() {
+                Ok(written) => tracing::debug!(written, took_ms = began.elapsed().as_millis(), "checkpoint"),
+                // What has gathered stays in memory and in the journal. Commits wait once there is twice as much as
+                // usual, so that memory stays bounded.
                 Err(error) => {
-                    tracing::warn!(%error, "a full journal segment cannot be sealed yet");
-                    break;
+                    tracing::error!(%error, "the state file cannot be written; the next start will take longer");
+                    std::thread::sleep(Duration::from_millis(200));
                 }
+            }
+        }
+        // Packing a segment takes a second or two, for which no checkpoint may wait.
+        if sealing.as_ref().is_none_or(JoinHandle::is_finished) {
+            let core = core.clone();
+            let thread = std::thread::Builder::new().name("ledger-seal".to_owned());
+            sealing = thread.spawn(move || seal(&core)).ok();
+        }
+    }
+    if let Some(sealing) = sealing {
+        // A panic in it has been printed; there is nothing to add.
+        let _ = sealing.join();
+    }
+}
+
+fn seal(core: &Core) {
+    loop {
+        match core.journal().and_then(|journal| journal.seal_one()) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(%error, "a full journal segment cannot be sealed yet");
+                return;
             }
         }
     }

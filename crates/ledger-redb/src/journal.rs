@@ -71,14 +71,16 @@ pub(crate) struct End {
 }
 
 #[derive(Debug)]
-enum Segment {
+pub(crate) enum Segment {
     /// The last one, and full ones until they are sealed.
     Open(OpenSegment),
     Sealed(Sealed),
+    /// A sealed one whose archive could not be reached so far.
+    Away(String),
 }
 
 #[derive(Debug)]
-struct OpenSegment {
+pub(crate) struct OpenSegment {
     name: String,
     database: Database,
 }
@@ -224,15 +226,22 @@ impl Journal {
         Ok(firsts.iter().copied().zip(lasts).collect())
     }
 
-    /// Holds each sealed segment against the digest that was taken of it.
-    pub(crate) fn verify_sealed(&self) -> Result<(), StoreError> {
-        let segments: Vec<Arc<Segment>> = self.segments()?.values().cloned().collect();
-        for segment in segments {
-            if let Segment::Sealed(sealed) = &*segment {
-                sealed.verify()?;
+    /// Holds each sealed segment against the digest that was taken of it. Returns those that are damaged.
+    pub(crate) fn verify_sealed(
+        &self,
+        keep_on: &mut dyn FnMut() -> Result<(), StoreError>,
+    ) -> Result<Vec<StoreError>, StoreError> {
+        let mut damaged = Vec::new();
+        for (first, _) in self.segment_ranges()? {
+            if let Segment::Sealed(sealed) = &*self.segment_of(first)? {
+                match sealed.verify(keep_on) {
+                    Ok(()) => {}
+                    Err(error @ StoreError::Corrupt { .. }) => damaged.push(error),
+                    Err(error) => return Err(error),
+                }
             }
         }
-        Ok(())
+        Ok(damaged)
     }
 
     /// Calls `visit` with the place and content of each record from `from` to `to`, in order, checking that each is
@@ -273,8 +282,18 @@ impl Journal {
     }
 
     fn open_sealed(&self, name: &str, first: u64, is_still_open: bool) -> Result<(), StoreError> {
-        match Sealed::open(&*self.medium, name)? {
-            Some(sealed) if sealed.footer().first_record == first => {
+        let opened = Sealed::open(&*self.medium, name);
+        let is_whole = matches!(&opened, Ok(Some(sealed)) if sealed.footer().first_record == first);
+        if !is_whole && self.medium.is_elsewhere(name) {
+            // What is done now needs nothing of it; who reads what is in it is told.
+            let path = self.medium.path(name);
+            let reason = opened.err().map(|error| error.to_string());
+            tracing::warn!(path = %path.display(), reason, "an archived journal segment cannot be read now");
+            self.segments_mut()?.insert(first, Arc::new(Segment::Away(name.to_owned())));
+            return Ok(());
+        }
+        match opened? {
+            Some(sealed) if is_whole => {
                 self.segments_mut()?.insert(first, Arc::new(Segment::Sealed(sealed)));
                 Ok(())
             }
@@ -348,7 +367,7 @@ impl Journal {
     fn begin_segment(&self, first: u64) -> Result<(), StoreError> {
         // A crash while redb lays a file out leaves one that redb does not open. So it is laid out under another name:
         // a segment with its own name is whole.
-        let unfinished = format!("journal/{first:016}.{NEW}");
+        let unfinished = new_name(first);
         drop(self.open_segment(&unfinished, first)?);
         self.medium.rename(&unfinished, &open_name(first))?;
         let segment = Segment::Open(self.open_segment(&open_name(first), first)?);
@@ -381,10 +400,33 @@ impl Journal {
         Ok(End { last_record, head: self.hash_of(last_record)?, written_bytes: 0 })
     }
 
-    fn segment_of(&self, record: u64) -> Result<Arc<Segment>, StoreError> {
-        let segments = self.segments()?;
-        let found = segments.range(..=record).next_back().map(|(_, segment)| segment.clone());
-        found.ok_or_else(|| StoreError::corrupt(format_args!("journal record {record} is in no segment")))
+    pub(crate) fn segment_of(&self, record: u64) -> Result<Arc<Segment>, StoreError> {
+        let (first, segment, next) = {
+            let segments = self.segments()?;
+            let found = segments.range(..=record).next_back().map(|(first, segment)| (*first, segment.clone()));
+            let next = segments.range(record + 1..).next().map(|(next, _)| *next);
+            let nowhere = || StoreError::corrupt(format_args!("journal record {record} is in no segment"));
+            found.ok_or_else(nowhere).map(|(first, segment)| (first, segment, next))?
+        };
+        match &*segment {
+            Segment::Away(name) => self.come_back(name, first, next),
+            Segment::Open(_) | Segment::Sealed(_) => Ok(segment),
+        }
+    }
+
+    /// Opens an archived segment that was out of reach before.
+    fn come_back(&self, name: &str, first: u64, next: Option<u64>) -> Result<Arc<Segment>, StoreError> {
+        let fits = |sealed: &Sealed| sealed.footer().first_record == first && Some(sealed.last_record() + 1) == next;
+        let sealed = Sealed::open(&*self.medium, name)?.filter(fits).ok_or_else(|| {
+            StoreError::corrupt(format_args!(
+                "the archived file behind {} is not the journal segment that was archived",
+                self.medium.path(name).display()
+            ))
+        })?;
+        let segment = Arc::new(Segment::Sealed(sealed));
+        self.segments_mut()?.insert(first, segment.clone());
+        tracing::info!(first_record = first, "an archived journal segment can be read again");
+        Ok(segment)
     }
 
     fn segments(&self) -> Result<RwLockReadGuard<'_, BTreeMap<u64, Arc<Segment>>>, StoreError> {
@@ -405,6 +447,7 @@ impl Segment {
         match self {
             Self::Open(open) => &open.name,
             Self::Sealed(sealed) => sealed.name(),
+            Self::Away(name) => name,
         }
     }
 
@@ -417,6 +460,7 @@ impl Segment {
                 Ok(table.last().map_err(failed)?.map(|(key, _)| key.value().0))
             }
             Self::Sealed(sealed) => Ok(Some(sealed.last_record())),
+            Self::Away(name) => Err(out_of_reach(name)),
         }
     }
 
@@ -424,12 +468,18 @@ impl Segment {
         match self {
             Self::Open(open) => read_open(&open.database.begin_read().map_err(failed)?, number),
             Self::Sealed(sealed) => sealed.read(number),
+            Self::Away(name) => Err(out_of_reach(name)),
         }
     }
 }
 
+fn out_of_reach(name: &str) -> StoreError {
+    StoreError::unavailable(format_args!("{name} is archived, and its archive cannot be reached"))
+}
+
 const OPEN: &str = "redb";
 const SEALED: &str = "sealed";
+/// A file that is not whole yet. The next start removes it.
 const NEW: &str = "new";
 
 fn open_name(first_record: u64) -> String {
@@ -439,6 +489,11 @@ fn open_name(first_record: u64) -> String {
 /// The name of the sealed segment that begins with a record.
 pub(crate) fn sealed_name(first_record: u64) -> String {
     format!("journal/{first_record:016}.{SEALED}")
+}
+
+/// The name of what is to become the segment that begins with a record.
+pub(crate) fn new_name(first_record: u64) -> String {
+    format!("journal/{first_record:016}.{NEW}")
 }
 
 fn first_record_of(name: &str, extension: &str) -> Option<u64> {

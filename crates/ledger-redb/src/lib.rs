@@ -7,12 +7,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
+mod archive;
 mod backup;
 mod checkpoint;
 mod history;
 mod journal;
 mod keys;
 mod medium;
+mod names;
 mod overlay;
 mod position;
 mod record;
@@ -23,11 +25,12 @@ mod state;
 mod store;
 mod verify;
 
+pub use archive::{Moved, Older, archive, unarchive};
 pub use backup::{JournalEnd, Until, restore};
 pub use journal::JOURNAL_FORMAT;
 pub use medium::{Directory, Medium};
 pub use store::{RedbStore, Settings};
-pub use verify::{DAMAGES_MAX, Damage, Report, verify_directory};
+pub use verify::{DAMAGES_MAX, Damage, Progress, Report, verify_directory};
 
 use ledger_store::StoreError;
 

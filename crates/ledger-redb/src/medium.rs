@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -17,6 +18,16 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
 
     /// Opens a file, creating it where it is missing. When this returns, the file's name survives a loss of power.
     fn open(&self, name: &str) -> Result<Box<dyn StorageBackend>, StoreError>;
+
+    /// Opens a file that is never written again, to read it. Fails where it is not there.
+    fn open_finished(&self, name: &str) -> Result<Box<dyn StorageBackend>, StoreError> {
+        self.open(name)
+    }
+
+    /// Whether the medium holds no more than a reference to the file: its content is elsewhere, and may be out of reach.
+    fn is_elsewhere(&self, _name: &str) -> bool {
+        false
+    }
 
     /// Removes a file that is not open.
     fn remove(&self, name: &str) -> Result<(), StoreError>;
@@ -97,6 +108,14 @@ impl Medium for Directory {
         }
     }
 
+    fn open_finished(&self, name: &str) -> Result<Box<dyn StorageBackend>, StoreError> {
+        finished(&self.root.join(name))
+    }
+
+    fn is_elsewhere(&self, name: &str) -> bool {
+        fs::symlink_metadata(self.root.join(name)).is_ok_and(|file| file.is_symlink())
+    }
+
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         fs::remove_file(self.root.join(name)).map_err(StoreError::unavailable)
     }
@@ -113,8 +132,52 @@ impl Medium for Directory {
     }
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Opens a file to read it and nothing else, so that it may lie on a disk that takes no writes.
+pub(crate) fn finished(path: &Path) -> Result<Box<dyn StorageBackend>, StoreError> {
+    let failed = |error: io::Error| {
+        let place = match fs::read_link(path) {
+            Ok(target) => format!("{} (archived as {})", path.display(), target.display()),
+            Err(_) => path.display().to_string(),
+        };
+        StoreError::unavailable(format_args!("cannot open {place}: {error}"))
+    };
+    Ok(Box::new(Finished(File::open(path).map_err(failed)?)))
+}
+
+/// A file that is only read. Each read says where, so that none waits for another.
+#[derive(Debug)]
+struct Finished(File);
+
+impl Finished {
+    fn refuse() -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file was opened for reading"))
+    }
+}
+
+impl StorageBackend for Finished {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, _len: u64) -> io::Result<()> {
+        Self::refuse()
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, _offset: u64, _data: &[u8]) -> io::Result<()> {
+        Self::refuse()
+    }
 }
 
 /// A file whose end is written in strides, ahead of what is stored there.

@@ -1,9 +1,9 @@
 //! What was committed since the last checkpoint: changes to the state file, kept in memory.
 
 use crate::position::Position;
-use ledger_core::{Account, DayUsage, Timestamp};
+use ledger_core::{Account, DayUsage, Timestamp, UsageName, UsageRow};
 use ledger_store::{AccountCommit, KeyFingerprint, KeyRecord, SystemRecord, day_of};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub(crate) struct Overlay {
     pub(crate) keys: FxHashMap<KeyFingerprint, (KeyRecord, Position)>,
     /// System records, by topic and key; `None` ends one.
     pub(crate) system: BTreeMap<(Arc<str>, Arc<str>), Option<Arc<str>>>,
+    /// Names in the sums.
+    names: Names,
     /// How many entries and system records came in.
     pub(crate) items: usize,
     /// The last journal record that is in here, and its hash.
@@ -37,6 +39,26 @@ pub(crate) struct Overlay {
 pub(crate) struct Mark {
     pub(crate) record: u64,
     pub(crate) hash: [u8; 32],
+}
+
+/// One copy of each name.
+#[derive(Debug, Default)]
+struct Names(FxHashSet<Arc<str>>);
+
+impl Names {
+    fn share(&mut self, row: &mut UsageRow) {
+        if let UsageName::Named { activity, agent, model } = &mut row.name {
+            let names = std::iter::once(activity).chain(agent).chain(model);
+            names.chain(row.quantities.iter_mut().map(|quantity| &mut quantity.unit)).for_each(|name| self.one(name));
+        }
+    }
+
+    fn one(&mut self, name: &mut Arc<str>) {
+        match self.0.get(name) {
+            Some(known) => *name = known.clone(),
+            None => drop(self.0.insert(name.clone())),
+        }
+    }
 }
 
 /// Entries of one account without a gap.
@@ -82,7 +104,11 @@ impl Overlay {
                 days.insert(index, (day, DayUsage::default()));
                 index
             });
-            days[index].1.add(entry, None);
+            let usage = &mut days[index].1;
+            let rows = usage.rows.len();
+            usage.add(entry, None);
+            // Every event brings names of its own; one copy of each is enough for all rows.
+            usage.rows[rows..].iter_mut().for_each(|row| self.names.share(row));
         }
         for (key, record) in &commit.keys {
             // A key belongs to one of the commit's entries, whose place is known by its sequence.

@@ -10,7 +10,7 @@ use crate::medium::Medium;
 use ledger_store::StoreError;
 use redb::StorageBackend;
 use sha2::{Digest, Sha256};
-use std::io;
+use std::io::{self, Read};
 
 const MAGIC: &[u8; 8] = b"PURSERJ1";
 /// Offset, length of the chained part, length of the part beside it.
@@ -40,6 +40,18 @@ pub(crate) struct Footer {
 }
 
 impl Footer {
+    /// Where in the file it begins.
+    fn at(&self) -> u64 {
+        self.index_at + self.records * INDEX_BYTES
+    }
+
+    fn check(&self, name: &str, digest: Sha256) -> Result<(), String> {
+        if digest.finalize().as_slice() == self.content {
+            return Ok(());
+        }
+        Err(format!("{name} is not what was sealed: its digest differs"))
+    }
+
     fn to_bytes(self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(usize::try_from(FOOTER_BYTES).unwrap_or(0));
         for number in [self.first_record, self.records, self.index_at] {
@@ -71,7 +83,11 @@ impl Footer {
 impl Sealed {
     /// Opens a segment; `None` where it was never finished.
     pub(crate) fn open(medium: &dyn Medium, name: &str) -> Result<Option<Self>, StoreError> {
-        let file = medium.open(name)?;
+        Self::of_file(medium.open_finished(name)?, name)
+    }
+
+    /// Takes a file for a segment; `None` where it was never finished.
+    pub(crate) fn of_file(file: Box<dyn StorageBackend>, name: &str) -> Result<Option<Self>, StoreError> {
         let length = file.len().map_err(StoreError::unavailable)?;
         let Some(at) = length.checked_sub(FOOTER_BYTES) else {
             return Ok(None);
@@ -101,7 +117,7 @@ impl Sealed {
         let n = number.checked_sub(self.footer.first_record).filter(|n| *n < self.footer.records);
         let n = n.ok_or_else(|| self.damaged(number))?;
         let place = read(&*self.file, self.footer.index_at + n * INDEX_BYTES, INDEX_BYTES);
-        let place = place.map_err(StoreError::unavailable)?;
+        let place = place.map_err(|error| self.unreadable(&error))?;
         let at = place[..8].try_into().ok().map(u64::from_le_bytes).ok_or_else(|| self.damaged(number))?;
         let length = |bytes: &[u8]| bytes.try_into().ok().map(u32::from_le_bytes).map(u64::from);
         let (Some(chained), Some(beside)) = (length(&place[8..12]), length(&place[12..])) else {
@@ -110,29 +126,86 @@ impl Sealed {
         if at.checked_add(chained + beside).is_none_or(|end| end > self.footer.index_at) {
             return Err(self.damaged(number));
         }
-        let mut bytes = read(&*self.file, at, chained + beside).map_err(StoreError::unavailable)?;
+        let mut bytes = read(&*self.file, at, chained + beside).map_err(|error| self.unreadable(&error))?;
         let beside = bytes.split_off(usize::try_from(chained).unwrap_or(0));
         Ok(Parts { chained: bytes, beside })
     }
 
-    /// Reads the whole file and holds it against the digest in its footer.
-    pub(crate) fn verify(&self) -> Result<(), StoreError> {
-        let end = self.footer.index_at + self.footer.records * INDEX_BYTES;
+    /// The whole file, for copying. It is held against its digest on the way: what has been damaged is not copied as
+    /// if it were whole.
+    pub(crate) fn content(&self) -> Result<Content<'_>, StoreError> {
+        let mut content = Content::new(&*self.file)?;
+        content.check = Some(Check { name: &self.name, footer: &self.footer, digest: Sha256::new() });
+        Ok(content)
+    }
+
+    /// Reads the whole file and holds it against the digest in its footer. `keep_on` is asked every now and then.
+    pub(crate) fn verify(&self, keep_on: &mut dyn FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        let end = self.footer.at();
         let mut digest = Sha256::new();
         let mut at = 0;
         while at < end {
             let length = (end - at).min(1 << 20);
-            digest.update(read(&*self.file, at, length).map_err(StoreError::unavailable)?);
+            digest.update(read(&*self.file, at, length).map_err(|error| self.unreadable(&error))?);
             at += length;
+            keep_on()?;
         }
-        if digest.finalize().as_slice() == self.footer.content {
-            return Ok(());
-        }
-        Err(StoreError::corrupt(format_args!("{} is not what was sealed: its digest differs", self.name)))
+        self.footer.check(&self.name, digest).map_err(StoreError::corrupt)
+    }
+
+    fn unreadable(&self, error: &io::Error) -> StoreError {
+        StoreError::unavailable(format_args!("{} cannot be read: {error}", self.name))
     }
 
     fn damaged(&self, number: u64) -> StoreError {
         StoreError::corrupt(format_args!("journal record {number} has no place in {}", self.name))
+    }
+}
+
+/// Reads a file from its beginning.
+pub(crate) struct Content<'a> {
+    file: &'a dyn StorageBackend,
+    at: u64,
+    pub(crate) length: u64,
+    check: Option<Check<'a>>,
+}
+
+/// The digest of what has been read, and what it must come to.
+struct Check<'a> {
+    name: &'a str,
+    footer: &'a Footer,
+    digest: Sha256,
+}
+
+impl<'a> Content<'a> {
+    pub(crate) fn new(file: &'a dyn StorageBackend) -> Result<Self, StoreError> {
+        Ok(Self { file, at: 0, length: file.len().map_err(StoreError::unavailable)?, check: None })
+    }
+
+    /// Takes account of what was read, and says at the end whether it was what it had to be.
+    fn note(&mut self, read: &[u8]) -> io::Result<()> {
+        if let Some(check) = &mut self.check {
+            let vouched_for = check.footer.at().saturating_sub(self.at);
+            let count = usize::try_from(vouched_for).unwrap_or(usize::MAX).min(read.len());
+            check.digest.update(&read[..count]);
+        }
+        self.at += u64::try_from(read.len()).unwrap_or(0);
+        if self.at == self.length
+            && let Some(Check { name, footer, digest }) = self.check.take()
+        {
+            footer.check(name, digest).map_err(|reason| io::Error::new(io::ErrorKind::InvalidData, reason))?;
+        }
+        Ok(())
+    }
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length - self.at).unwrap_or(usize::MAX);
+        let count = left.min(out.len());
+        self.file.read(self.at, &mut out[..count])?;
+        self.note(&out[..count])?;
+        Ok(count)
     }
 }
 

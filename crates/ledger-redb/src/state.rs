@@ -2,14 +2,19 @@
 //! transactions; read through a view of the last of them.
 //!
 //! It may be deleted at any time, and is then made again from the journal.
+//!
+//! What a checkpoint changes is kept together, since a changed row costs the page that it is on: the places of an
+//! account's newest entries are in the account's own row, until there are enough for a row that never changes again;
+//! sums are ordered by day, so that those of today are neighbours, however long the history is.
 
 use crate::failed;
 use crate::keys::Run;
 use crate::medium::{Boxed, Medium};
+use crate::names::{NAMES, NameCache, Naming, stored_name, usage_of};
 use crate::overlay::{Mark, Overlay, Stretch};
 use crate::position::Position;
 use ledger_core::{Account, DayUsage, Timestamp};
-use ledger_store::rows::{ROWS_FORMAT, account_from_bytes, account_to_bytes, usage_from_bytes, usage_to_bytes};
+use ledger_store::rows::{ROWS_FORMAT, account_from_bytes, account_to_bytes};
 use ledger_store::{StoreError, SystemRecord};
 use redb::{
     Builder, Database, Durability, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table,
@@ -22,14 +27,19 @@ use std::sync::Arc;
 
 pub(crate) const FILE: &str = "state.redb";
 
+/// Changes whenever a table below changes its shape.
+const STATE_FORMAT: u64 = 2;
+
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
-/// Account number → when it is next due, in milliseconds as eight bytes, and its row.
+/// Account number → when it is next due, in milliseconds as eight bytes; the length of what follows in two; the places of
+/// the entries of its last, unfinished chunk; its row.
 const ACCOUNTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("accounts");
 const IDS: TableDefinition<'_, &str, u64> = TableDefinition::new("ids");
 const DUE: TableDefinition<'_, (i64, u64), ()> = TableDefinition::new("due");
-/// Account number and chunk → where the chunk's entries are: the first position, then differences.
+/// Account number and chunk → where the entries of a finished chunk are: the first position, then differences.
 const POSITIONS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("positions");
-const USAGE: TableDefinition<'_, (u64, i32), &[u8]> = TableDefinition::new("usage");
+/// Day and account number → sums.
+const USAGE: TableDefinition<'_, (i32, u64), &[u8]> = TableDefinition::new("usage");
 /// Account number and time of its last entry then → its row then.
 const PAST: TableDefinition<'_, (u64, i64), &[u8]> = TableDefinition::new("past");
 const SYSTEM: TableDefinition<'_, (&str, &str), &str> = TableDefinition::new("system");
@@ -41,6 +51,7 @@ const CHUNK_ENTRIES: u64 = 32;
 #[derive(Debug)]
 pub(crate) struct StateFile {
     database: Database,
+    names: Arc<NameCache>,
 }
 
 /// The state as of one checkpoint. Later checkpoints do not change what a view reads.
@@ -52,7 +63,9 @@ pub(crate) struct View {
     ids: ReadOnlyTable<&'static str, u64>,
     due: ReadOnlyTable<(i64, u64), ()>,
     positions: ReadOnlyTable<(u64, u64), &'static [u8]>,
-    usage: ReadOnlyTable<(u64, i32), &'static [u8]>,
+    usage: ReadOnlyTable<(i32, u64), &'static [u8]>,
+    names: ReadOnlyTable<u64, &'static str>,
+    name_cache: Arc<NameCache>,
     past: ReadOnlyTable<(u64, i64), &'static [u8]>,
     system: ReadOnlyTable<(&'static str, &'static str), &'static str>,
 }
@@ -88,7 +101,7 @@ impl StateFile {
     }
 
     fn over(database: Database) -> Result<Self, StoreError> {
-        let state = Self { database };
+        let state = Self { database, names: Arc::default() };
         let is_new = state.database.begin_read().map_err(failed)?.open_table(META).is_err();
         if is_new {
             state.write(&Overlay::default(), &[], Mark { record: 0, hash: crate::record::GENESIS })?;
@@ -106,7 +119,7 @@ impl StateFile {
         let Ok(meta) = postcard::from_bytes::<Meta>(meta.value()) else {
             return Ok(None);
         };
-        if meta.format != ROWS_FORMAT {
+        if meta.format != format() {
             return Ok(None);
         }
         Ok(Some(View {
@@ -117,6 +130,8 @@ impl StateFile {
             due: transaction.open_table(DUE).map_err(failed)?,
             positions: transaction.open_table(POSITIONS).map_err(failed)?,
             usage: transaction.open_table(USAGE).map_err(failed)?,
+            names: transaction.open_table(NAMES).map_err(failed)?,
+            name_cache: self.names.clone(),
             past: transaction.open_table(PAST).map_err(failed)?,
             system: transaction.open_table(SYSTEM).map_err(failed)?,
         }))
@@ -124,17 +139,24 @@ impl StateFile {
 
     /// Writes changes in one transaction: a crash leaves the checkpoint before it.
     pub(crate) fn write(&self, overlay: &Overlay, runs: &[Arc<Run>], mark: Mark) -> Result<(), StoreError> {
+        let written = self.write_all(overlay, runs, mark);
+        if written.is_err() {
+            self.names.forget();
+        }
+        written
+    }
+
+    fn write_all(&self, overlay: &Overlay, runs: &[Arc<Run>], mark: Mark) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().map_err(failed)?;
         transaction.set_durability(Durability::Immediate).map_err(failed)?;
         // A start after a crash must not walk the whole file; beside a checkpoint's work the cost is nothing.
         transaction.set_quick_repair(true);
         write_accounts(&transaction, overlay)?;
-        write_positions(&transaction, overlay)?;
-        write_usage(&transaction, overlay)?;
+        write_usage(&transaction, overlay, &self.names)?;
         write_past(&transaction, overlay)?;
         write_system(&transaction, overlay)?;
         let runs = runs.iter().map(|run| run.name.clone()).collect();
-        let meta = Meta { format: ROWS_FORMAT, record: mark.record, hash: mark.hash, runs };
+        let meta = Meta { format: format(), record: mark.record, hash: mark.hash, runs };
         let meta = postcard::to_stdvec(&meta).map_err(StoreError::corrupt)?;
         transaction.open_table(META).map_err(failed)?.insert("state", meta.as_slice()).map_err(failed)?;
         transaction.commit().map_err(failed)
@@ -148,13 +170,21 @@ fn write_accounts(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(
     for (id, number) in &overlay.ids {
         ids.insert(&**id, number).map_err(failed)?;
     }
+    let mut chunks = transaction.open_table(POSITIONS).map_err(failed)?;
     // In the order of the tree: neighbours share pages.
     for number in sorted(overlay.accounts.keys()) {
         let Some(account) = overlay.accounts.get(&number) else { continue };
+        let old = match accounts.get(number).map_err(failed)? {
+            Some(row) => Some(AccountRow::split(row.value())?.owned()?),
+            None => None,
+        };
+        let (was_due_ms, mut tail) = old.map_or((None, Vec::new()), |(due_ms, tail)| (Some(due_ms), tail));
+        if let Some(stretch) = overlay.positions.get(&number) {
+            append(&mut chunks, number, &mut tail, stretch)?;
+        }
         let due_ms = account.next_due_at().millis();
-        let mut row = due_ms.to_le_bytes().to_vec();
-        row.extend_from_slice(&account_to_bytes(account)?);
-        let was_due_ms = accounts.insert(number, row.as_slice()).map_err(failed)?.and_then(|old| due_of(old.value()));
+        let row = AccountRow::join(due_ms, &tail, &account_to_bytes(account)?)?;
+        accounts.insert(number, row.as_slice()).map_err(failed)?;
         if was_due_ms != Some(due_ms) {
             if let Some(was_due_ms) = was_due_ms {
                 due.remove((was_due_ms, number)).map_err(failed)?;
@@ -165,55 +195,80 @@ fn write_accounts(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(
     Ok(())
 }
 
-fn write_positions(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(), StoreError> {
-    let mut table = transaction.open_table(POSITIONS).map_err(failed)?;
-    for number in sorted(overlay.positions.keys()) {
-        if let Some(stretch) = overlay.positions.get(&number) {
-            append_stretch(&mut table, number, stretch)?;
-        }
-    }
-    Ok(())
+/// The format of the tables and of the rows that the store's contract gives.
+fn format() -> u64 {
+    STATE_FORMAT << 32 | ROWS_FORMAT
 }
 
-fn append_stretch(
-    table: &mut Table<'_, (u64, u64), &'static [u8]>,
+/// Adds the places of new entries to those of the last chunk; writes the chunks that are finished with them.
+fn append(
+    chunks: &mut Table<'_, (u64, u64), &'static [u8]>,
     number: u64,
+    tail: &mut Vec<Position>,
     stretch: &Stretch,
 ) -> Result<(), StoreError> {
-    let mut index = stretch.first.saturating_sub(1);
-    let mut rest = stretch.positions.as_slice();
-    while !rest.is_empty() {
-        let chunk = index / CHUNK_ENTRIES;
-        let kept = usize::try_from(index % CHUNK_ENTRIES).unwrap_or(0);
-        let mut positions = match table.get((number, chunk)).map_err(failed)? {
-            Some(row) => unpack(row.value())?,
-            None => Vec::new(),
-        };
-        if positions.len() < kept {
-            return Err(StoreError::corrupt(format_args!("positions of account number {number} have a gap")));
+    let before = stretch.first.saturating_sub(1);
+    let kept = u64::try_from(tail.len()).unwrap_or(0);
+    if before % CHUNK_ENTRIES != kept {
+        return Err(StoreError::corrupt(format_args!("places of entries of account number {number} have a gap")));
+    }
+    let mut chunk = before / CHUNK_ENTRIES;
+    for position in &stretch.positions {
+        tail.push(*position);
+        if u64::try_from(tail.len()).unwrap_or(0) == CHUNK_ENTRIES {
+            chunks.insert((number, chunk), pack(tail)?.as_slice()).map_err(failed)?;
+            tail.clear();
+            chunk += 1;
         }
-        positions.truncate(kept);
-        let room = usize::try_from(CHUNK_ENTRIES).unwrap_or(0) - kept;
-        let (taken, left) = rest.split_at(room.min(rest.len()));
-        positions.extend_from_slice(taken);
-        table.insert((number, chunk), pack(&positions)?.as_slice()).map_err(failed)?;
-        index += u64::try_from(taken.len()).unwrap_or(0);
-        rest = left;
     }
     Ok(())
 }
 
-fn write_usage(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(), StoreError> {
+/// A row of an account, in its parts.
+struct AccountRow<'a> {
+    due: [u8; 8],
+    tail: &'a [u8],
+    account: &'a [u8],
+}
+
+impl<'a> AccountRow<'a> {
+    fn split(row: &'a [u8]) -> Result<Self, StoreError> {
+        let parts = || {
+            let (due, rest) = row.split_first_chunk::<8>()?;
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            let (tail, account) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
+            Some(Self { due: *due, tail, account })
+        };
+        parts().ok_or_else(|| StoreError::corrupt("a row of an account is cut short"))
+    }
+
+    fn owned(&self) -> Result<(i64, Vec<Position>), StoreError> {
+        Ok((i64::from_le_bytes(self.due), unpack(self.tail)?))
+    }
+
+    fn join(due_ms: i64, tail: &[Position], account: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let tail = pack(tail)?;
+        let mut row = Vec::with_capacity(10 + tail.len() + account.len());
+        row.extend_from_slice(&due_ms.to_le_bytes());
+        row.extend_from_slice(&u16::try_from(tail.len()).map_err(StoreError::corrupt)?.to_le_bytes());
+        row.extend_from_slice(&tail);
+        row.extend_from_slice(account);
+        Ok(row)
+    }
+}
+
+fn write_usage(transaction: &WriteTransaction, overlay: &Overlay, names: &NameCache) -> Result<(), StoreError> {
     let mut table = transaction.open_table(USAGE).map_err(failed)?;
-    for number in sorted(overlay.usage.keys()) {
-        for (day, later) in overlay.usage.get(&number).into_iter().flatten() {
-            let mut usage = match table.get((number, *day)).map_err(failed)? {
-                Some(row) => usage_from_bytes(row.value())?,
-                None => DayUsage::default(),
-            };
-            usage.join(later);
-            table.insert((number, *day), usage_to_bytes(&usage)?.as_slice()).map_err(failed)?;
-        }
+    let mut naming = Naming::open(transaction, names)?;
+    let days = overlay.usage.iter().flat_map(|(number, days)| days.iter().map(|(day, later)| (*day, *number, later)));
+    let mut days: Vec<(i32, u64, &DayUsage)> = days.collect();
+    days.sort_unstable_by_key(|(day, number, _)| (*day, *number));
+    for (day, number, later) in days {
+        let joined = {
+            let row = table.get((day, number)).map_err(failed)?;
+            naming.join(row.as_ref().map(|row| row.value()), later)?
+        };
+        table.insert((day, number), joined.as_slice()).map_err(failed)?;
     }
     Ok(())
 }
@@ -243,7 +298,7 @@ fn write_system(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(),
 impl View {
     pub(crate) fn account(&self, number: u64) -> Result<Option<Account>, StoreError> {
         let row = self.accounts.get(number).map_err(failed)?;
-        row.map(|row| account_from_bytes(row.value().get(8..).unwrap_or_default())).transpose()
+        row.map(|row| account_from_bytes(AccountRow::split(row.value())?.account)).transpose()
     }
 
     pub(crate) fn number(&self, id: &str) -> Result<Option<u64>, StoreError> {
@@ -282,22 +337,35 @@ impl View {
             return Ok((1, Vec::new()));
         };
         let chunk = index / CHUNK_ENTRIES;
-        let Some(row) = self.positions.get((number, chunk)).map_err(failed)? else {
-            return Ok((1, Vec::new()));
+        let mut positions = match self.positions.get((number, chunk)).map_err(failed)? {
+            Some(row) => unpack(row.value())?,
+            None => match self.accounts.get(number).map_err(failed)? {
+                Some(row) => AccountRow::split(row.value())?.owned()?.1,
+                None => Vec::new(),
+            },
         };
-        let mut positions = unpack(row.value())?;
         positions.truncate(usize::try_from(index % CHUNK_ENTRIES).unwrap_or(0) + 1);
         Ok((chunk * CHUNK_ENTRIES + 1, positions))
     }
 
     pub(crate) fn usage(&self, number: u64, days: &RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError> {
-        let range = self.usage.range((number, *days.start())..=(number, *days.end())).map_err(failed)?;
-        range
-            .map(|row| {
-                let (key, row) = row.map_err(failed)?;
-                Ok((key.value().1, usage_from_bytes(row.value())?))
-            })
-            .collect()
+        // No more days than anything happened on, on any account.
+        let first = self.usage.first().map_err(failed)?.map(|(key, _)| key.value().0);
+        let last = self.usage.last().map_err(failed)?.map(|(key, _)| key.value().0);
+        let (Some(first), Some(last)) = (first, last) else {
+            return Ok(Vec::new());
+        };
+        let mut found = Vec::new();
+        for day in first.max(*days.start())..=last.min(*days.end()) {
+            if let Some(row) = self.usage.get((day, number)).map_err(failed)? {
+                found.push((day, self.usage_of(row.value())?));
+            }
+        }
+        Ok(found)
+    }
+
+    fn usage_of(&self, row: &[u8]) -> Result<DayUsage, StoreError> {
+        usage_of(row, |number| stored_name(&self.names, &self.name_cache, number))
     }
 
     /// The latest kept account that had booked nothing after an instant.
@@ -321,7 +389,7 @@ impl View {
 
 /// One table of a view against that of another.
 macro_rules! hold_against {
-    ($live:expr, $again:expr, $told:expr, $name:literal, |$key:ident| $number:expr) => {{
+    ($live:expr, $again:expr, $told:expr, $name:literal, |$key:ident| $number:expr, |$a:ident, $b:ident| $same:expr) => {{
         let mut live = $live.iter().map_err(failed)?;
         let mut again = $again.iter().map_err(failed)?;
         let (mut a, mut b) = (live.next(), again.next());
@@ -348,7 +416,8 @@ macro_rules! hold_against {
                 }
                 Ordering::Equal => {
                     let ((key, live_row), (_, again_row)) = (a.transpose_row()?, b.transpose_row()?);
-                    if live_row.value() != again_row.value() {
+                    let ($a, $b) = (live_row.value(), again_row.value());
+                    if !$same {
                         let $key = key.value();
                         $told(
                             $number,
@@ -381,22 +450,19 @@ impl View {
         again: &Self,
         told: &mut dyn FnMut(Option<u64>, String),
     ) -> Result<(), StoreError> {
-        hold_against!(self.accounts, again.accounts, told, "accounts", |number| Some(number));
-        hold_against!(self.ids, again.ids, told, "ids", |_id| None);
-        hold_against!(self.due, again.due, told, "what is due", |key| Some(key.1));
-        hold_against!(self.positions, again.positions, told, "places of entries", |key| Some(key.0));
-        hold_against!(self.usage, again.usage, told, "sums by day", |key| Some(key.0));
-        hold_against!(self.system, again.system, told, "system records", |_name| None);
+        hold_against!(self.accounts, again.accounts, told, "accounts", |number| Some(number), |a, b| a == b);
+        hold_against!(self.ids, again.ids, told, "ids", |_id| None, |a, b| a == b);
+        hold_against!(self.due, again.due, told, "what is due", |key| Some(key.1), |a, b| a == b);
+        hold_against!(self.positions, again.positions, told, "places of entries", |key| Some(key.0), |a, b| a == b);
+        hold_against!(self.usage, again.usage, told, "sums by day", |key| Some(key.1), |a, b| self.usage_of(a)?
+            == again.usage_of(b)?);
+        hold_against!(self.system, again.system, told, "system records", |_name| None, |a, b| a == b);
         Ok(())
     }
 
     pub(crate) fn accounts_count(&self) -> Result<u64, StoreError> {
         self.accounts.len().map_err(failed)
     }
-}
-
-fn due_of(row: &[u8]) -> Option<i64> {
-    row.get(..8)?.try_into().ok().map(i64::from_le_bytes)
 }
 
 fn pack(positions: &[Position]) -> Result<Vec<u8>, StoreError> {

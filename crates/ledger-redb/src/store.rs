@@ -47,7 +47,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            segment_bytes: 256 << 20,
+            segment_bytes: 128 << 20,
             cache_bytes: 16 << 20,
             quick_repair: false,
             state_cache_bytes: 32 << 20,
@@ -78,6 +78,8 @@ pub(crate) struct Core {
     /// `None` after a failed commit, until [`LedgerStore::recover`]: redb takes no further work then either, and what
     /// became durable is unknown.
     journal: RwLock<Option<Arc<Journal>>>,
+    /// The journal of which a commit failed, while somebody may still be reading it.
+    failed: Mutex<Option<Arc<Journal>>>,
     /// `None` once closed.
     state: RwLock<Option<Arc<StateFile>>>,
     layers: RwLock<Shared>,
@@ -165,6 +167,7 @@ impl Core {
             writer: Mutex::new(()),
             checkpoint: Mutex::new(()),
             journal: RwLock::new(Some(journal)),
+            failed: Mutex::new(None),
             state: RwLock::new(Some(Arc::new(state))),
             layers: RwLock::new(shared),
             recovering: AtomicBool::new(false),
@@ -254,6 +257,19 @@ impl Core {
         Ok(())
     }
 
+    /// Closes the journal's files, which nobody may be reading any longer: redb writes to a file when it closes it, and
+    /// must not do so once the file has been opened again.
+    fn let_go_of(&self, journal: Option<Arc<Journal>>) -> Result<(), StoreError> {
+        let mut failed = self.failed.lock().map_err(poisoned)?;
+        let Some(last) = journal.or_else(|| failed.take()) else {
+            return Ok(());
+        };
+        Arc::try_unwrap(last).map(drop).map_err(|last| {
+            *failed = Some(last);
+            StoreError::unavailable("the journal is still being read; it can be reopened when that has ended")
+        })
+    }
+
     /// Writes the batch's records and waits for the medium. Returns where each entry is, in order.
     fn append(&self, commits: &[Fitting], system: &[SystemRecord]) -> Result<(Vec<Position>, Mark), StoreError> {
         let journal = self.journal()?;
@@ -276,7 +292,8 @@ impl Core {
                 Ok((places.into_iter().map(position).collect(), end))
             }
             Err(error) => {
-                self.journal.write().map_err(poisoned)?.take();
+                drop(journal);
+                *self.failed.lock().map_err(poisoned)? = self.journal.write().map_err(poisoned)?.take();
                 Err(error)
             }
         }
@@ -326,8 +343,17 @@ pub(crate) fn open_matching(
     };
     let mark = view.mark;
     drop(view);
-    if mark.record > journal.end()?.last_record || journal.hash_of(mark.record)? != mark.hash {
-        return Ok(None);
+    // The state is only ever written of what the journal had made durable. A journal that ends before it, or goes another
+    // way, has lost something that was acknowledged: nobody may take that for a fresh beginning.
+    let end = journal.end()?.last_record;
+    if mark.record > end || journal.hash_of(mark.record)? != mark.hash {
+        return Err(StoreError::unavailable(format_args!(
+            "the state file {} stands at journal record {}, and the journal, which ends at record {end}, does not have \
+             it: journal files are missing, or are of another time or ledger. Put them back, or restore a backup. To go \
+             on with what the journal has, and lose what came after it, remove the state file",
+            medium.path(state::FILE).display(),
+            mark.record
+        )));
     }
     let shared = shared_of(medium, &state, settings)?;
     Ok(Some((state, shared)))
@@ -381,7 +407,11 @@ impl LedgerStore for RedbStore {
         {
             let shared = core.shared()?;
             for (index, commit) in batch.accounts.into_iter().enumerate() {
-                let before = shared.account_by_id(&commit.account.id)?;
+                // An account that exists is found by its number; whether one exists only its id can tell.
+                let before = match commit.expected_sequence {
+                    0 => shared.account_by_id(&commit.account.id)?,
+                    _ => shared.account(commit.account.number.0)?,
+                };
                 if before.as_ref().map_or(0, |account| account.sequence) == commit.expected_sequence {
                     commits.push(Fitting { before, commit });
                 } else {
@@ -417,11 +447,11 @@ impl LedgerStore for RedbStore {
         {
             let _nobody_checkpoints = core.checkpointing()?;
             let mut journal = core.journal.write().map_err(poisoned)?;
+            core.let_go_of(journal.take())?;
             let mut state = core.state.write().map_err(poisoned)?;
             let mut layers = core.layers_mut()?;
             // Everything that holds the files goes before they are opened again: redb locks them.
             *layers = Shared::new(StateFile::empty()?.1, Vec::new(), 1)?;
-            drop(journal.take());
             drop(state.take());
             let opened = Journal::open(core.medium.clone(), core.settings.limits())?;
             // What gathered in memory is read from the journal again: the plain way, for a rare path.

@@ -17,6 +17,7 @@ use crate::store::{RedbStore, Settings, open_matching};
 use ledger_core::{DAY_ROWS_MAX, DayUsage};
 use ledger_store::{KeyFingerprint, StoreError, day_of, past};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -65,12 +66,22 @@ impl Report {
     }
 }
 
+/// Is told how many records of how many have been read; breaks where nobody waits for the report any longer.
+pub type Progress<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
+
+fn tell(progress: &mut Progress<'_>, done: u64, of: u64) -> Result<(), StoreError> {
+    match progress(done, of) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(StoreError::unavailable("the verification was called off")),
+    }
+}
+
 /// Verifies a data directory that no server holds, even one whose journal is too damaged for a store to open.
 pub fn verify_directory(
     root: &Path,
     settings: Settings,
     scratch: &Arc<dyn Medium>,
-    progress: &mut dyn FnMut(u64, u64),
+    progress: &mut Progress<'_>,
 ) -> Result<Report, StoreError> {
     let medium: Arc<dyn Medium> = Arc::new(Directory::open(root)?);
     let journal = Journal::open(medium.clone(), settings.limits())?;
@@ -92,9 +103,8 @@ pub fn verify_directory(
 }
 
 impl RedbStore {
-    /// Verifies everything up to now. Commits may go on meanwhile. `scratch` is where a second state is made; `progress`
-    /// is told how many records of how many have been read.
-    pub fn verify(&self, scratch: &Arc<dyn Medium>, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, StoreError> {
+    /// Verifies everything up to now. Commits may go on meanwhile. `scratch` is where a second state is made.
+    pub fn verify(&self, scratch: &Arc<dyn Medium>, progress: &mut Progress<'_>) -> Result<Report, StoreError> {
         let core = self.core();
         // So that the state file has everything up to one record.
         core.checkpoint()?;
@@ -103,17 +113,24 @@ impl RedbStore {
             (shared.view.clone(), shared.runs.clone())
         };
         let to = live.0.mark.record;
+        let journal = core.journal()?;
         let verification = Verification {
-            journal: &*core.journal()?,
+            journal: &journal,
             live: Some(live),
             settings: core.settings,
             forget_before_ms: core.forget_before_ms.load(Ordering::Relaxed),
         };
-        verification.run(to, scratch, Report::default(), progress)
+        // After a failed commit everybody waits for the files to be reopened, which the readers of them hold up.
+        let mut while_it_is_open = |done, of| match core.journal() {
+            Ok(_) => progress(done, of),
+            Err(_) => ControlFlow::Break(()),
+        };
+        let report = verification.run(to, scratch, Report::default(), &mut while_it_is_open)?;
+        core.journal().map(|_| report)
     }
 
-    /// Verifies one account: its chain, its rules, and its rows in the state.
-    pub fn verify_account(&self, id: &str) -> Result<Report, StoreError> {
+    /// Verifies one account: its chain, its rules, and its rows in the state. `progress` is told of entries.
+    pub fn verify_account(&self, id: &str, progress: &mut Progress<'_>) -> Result<Report, StoreError> {
         let core = self.core();
         let mut report = Report::default();
         let id: Arc<str> = id.into();
@@ -136,16 +153,21 @@ impl RedbStore {
         let mut folded = None;
         let mut days: BTreeMap<i32, DayUsage> = BTreeMap::new();
         for sequence in 1..=account.sequence {
+            if sequence.is_multiple_of(64) || sequence == account.sequence {
+                tell(progress, sequence, account.sequence)?;
+            }
             let recorded = match core.entry(account.number.0, sequence) {
                 Ok(Some(recorded)) => recorded,
                 Ok(None) => {
                     report.add(damage(sequence, "the entry is in no journal record".to_owned()));
                     return Ok(report);
                 }
-                Err(error) => {
+                Err(error @ StoreError::Corrupt { .. }) => {
                     report.add(damage(sequence, error.to_string()));
                     return Ok(report);
                 }
+                // What cannot be read now is neither whole nor damaged.
+                Err(error) => return Err(error),
             };
             let before = folded.clone();
             match past::step(folded.take(), &recorded) {
@@ -214,18 +236,18 @@ struct Walk<'a> {
     broken: BTreeSet<u64>,
     report: Report,
     to: u64,
-    progress: &'a mut dyn FnMut(u64, u64),
+    progress: &'a mut Progress<'a>,
 }
 
 impl Verification<'_> {
-    fn run(
+    fn run<'a>(
         &self,
         to: u64,
         scratch: &Arc<dyn Medium>,
         mut report: Report,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &'a mut Progress<'a>,
     ) -> Result<Report, StoreError> {
-        if let Err(error) = self.journal.verify_sealed() {
+        for error in self.journal.verify_sealed(&mut || tell(progress, 0, to))? {
             report.about(error.to_string());
         }
         let second = Second::new(scratch, self.settings)?;
@@ -251,7 +273,7 @@ impl Verification<'_> {
     fn record(&self, number: u64, walk: &mut Walk<'_>) -> Result<(), StoreError> {
         walk.report.records = number;
         if number.is_multiple_of(64) || number == walk.to {
-            (walk.progress)(number, walk.to);
+            tell(walk.progress, number, walk.to)?;
         }
         let damage = |reason| Damage { account: None, sequence: None, record: Some(number), reason };
         let content = match self.journal.read(number) {

@@ -311,10 +311,12 @@ impl Sums {
 fn value(key: UsageKey, day: i32, name: &UsageName) -> KeyValue {
     let named = match (key, name) {
         (UsageKey::Day, _) => return KeyValue::Day(day),
-        (_, UsageName::Other) => Some(Arc::from(OTHER)),
-        (UsageKey::Model, UsageName::Named { model, .. }) => model.clone(),
+        (_, UsageName::Other) | (UsageKey::Agent, UsageName::OtherAgents { .. }) => Some(Arc::from(OTHER)),
+        (UsageKey::Model, UsageName::Named { model, .. } | UsageName::OtherAgents { model, .. }) => model.clone(),
         (UsageKey::Agent, UsageName::Named { agent, .. }) => agent.clone(),
-        (UsageKey::Activity, UsageName::Named { activity, .. }) => Some(activity.clone()),
+        (UsageKey::Activity, UsageName::Named { activity, .. } | UsageName::OtherAgents { activity, .. }) => {
+            Some(activity.clone())
+        }
     };
     KeyValue::Name(named)
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Changes whenever a row below changes its shape; rows of another format are made again from the journal.
-pub const ROWS_FORMAT: u64 = 2;
+pub const ROWS_FORMAT: u64 = 3;
 
 /// An account as bytes.
 pub fn account_to_bytes(account: &Account) -> Result<Vec<u8>, StoreError> {
@@ -54,21 +54,31 @@ struct DayRow<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct SumsRow<'a> {
-    /// Activity, agent, model; `None` for the row of all other names.
     #[serde(borrow)]
-    name: Option<(&'a str, Option<&'a str>, Option<&'a str>)>,
+    name: NameRow<'a>,
     credits: i64,
     events: u64,
     #[serde(borrow)]
     quantities: Vec<(&'a str, u64)>,
 }
 
+/// See [`UsageName`].
+#[derive(Serialize, Deserialize)]
+enum NameRow<'a> {
+    Named(&'a str, #[serde(borrow)] Option<&'a str>, #[serde(borrow)] Option<&'a str>),
+    OtherAgents(&'a str, #[serde(borrow)] Option<&'a str>),
+    Other,
+}
+
 impl<'a> From<&'a DayUsage> for DayRow<'a> {
     fn from(usage: &'a DayUsage) -> Self {
         let sums = |row: &'a UsageRow| SumsRow {
             name: match &row.name {
-                UsageName::Named { activity, agent, model } => Some((activity, agent.as_deref(), model.as_deref())),
-                UsageName::Other => None,
+                UsageName::Named { activity, agent, model } => {
+                    NameRow::Named(activity, agent.as_deref(), model.as_deref())
+                }
+                UsageName::OtherAgents { activity, model } => NameRow::OtherAgents(activity, model.as_deref()),
+                UsageName::Other => NameRow::Other,
             },
             credits: row.credits.micros(),
             events: row.events,
@@ -85,12 +95,15 @@ impl TryFrom<DayRow<'_>> for DayUsage {
         let sums = |row: SumsRow<'_>| {
             Ok(UsageRow {
                 name: match row.name {
-                    Some((activity, agent, model)) => UsageName::Named {
+                    NameRow::Named(activity, agent, model) => UsageName::Named {
                         activity: activity.into(),
                         agent: agent.map(Arc::from),
                         model: model.map(Arc::from),
                     },
-                    None => UsageName::Other,
+                    NameRow::OtherAgents(activity, model) => {
+                        UsageName::OtherAgents { activity: activity.into(), model: model.map(Arc::from) }
+                    }
+                    NameRow::Other => UsageName::Other,
                 },
                 credits: amount(row.credits)?,
                 events: row.events,

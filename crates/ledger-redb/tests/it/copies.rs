@@ -1,23 +1,29 @@
 //! Verification, backups, and stores made of them.
 
+use crate::disk::Disk;
 use ledger_core::Timestamp;
 use ledger_redb::{Damage, Directory, Medium, RedbStore, Report, Settings, Until, restore, verify_directory};
 use ledger_store::conformance::work::{Worked, at, work};
-use ledger_store::{EntryQuery, LedgerStore, Wanted};
+use ledger_store::{Batch, EntryQuery, LedgerStore, SystemRecord, Wanted};
 use redb::ReadableTable;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
-fn small_segments() -> Settings {
+pub(crate) fn keep_on(_done: u64, _of: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+pub(crate) fn small_segments() -> Settings {
     Settings { segment_bytes: 5000, checkpoint_items: 20, ..crate::small_segments() }
 }
 
-fn scratch(root: &Path, name: &str) -> Arc<dyn Medium> {
+pub(crate) fn scratch(root: &Path, name: &str) -> Arc<dyn Medium> {
     Arc::new(Directory::open(&root.join(name)).unwrap())
 }
 
 /// A directory in which much was done, closed in good order.
-fn worked(rounds: i64) -> (tempfile::TempDir, Worked) {
+pub(crate) fn worked(rounds: i64) -> (tempfile::TempDir, Worked) {
     let root = tempfile::tempdir().unwrap();
     let store = RedbStore::open(&root.path().join("data"), small_segments()).unwrap();
     let worked = work(&store, rounds);
@@ -28,16 +34,21 @@ fn worked(rounds: i64) -> (tempfile::TempDir, Worked) {
 fn verified(root: &Path) -> Report {
     let store = RedbStore::open(&root.join("data"), small_segments()).unwrap();
     let mut last = (0, 0);
-    let report = store.verify(&scratch(root, "scratch"), &mut |done, of| last = (done, of)).unwrap();
+    let report = store
+        .verify(&scratch(root, "scratch"), &mut |done, of| {
+            last = (done, of);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
     assert_eq!(last.0, last.1, "the progress ends at its end");
     report
 }
 
 fn verified_unopened(root: &Path) -> Report {
-    verify_directory(&root.join("data"), small_segments(), &scratch(root, "scratch"), &mut |_, _| {}).unwrap()
+    verify_directory(&root.join("data"), small_segments(), &scratch(root, "scratch"), &mut keep_on).unwrap()
 }
 
-fn reasons(report: &Report) -> Vec<String> {
+pub(crate) fn reasons(report: &Report) -> Vec<String> {
     let text = |damage: &Damage| {
         let account = damage.account.as_deref().unwrap_or("?");
         format!("{account} {:?} {:?} {}", damage.sequence, damage.record, damage.reason)
@@ -64,9 +75,50 @@ fn what_is_whole_is_found_whole() {
         assert_eq!((report.entries, report.accounts), (worked.entries, worked.accounts));
     }
     let store = RedbStore::open(&root.path().join("data"), small_segments()).unwrap();
-    let one = store.verify_account("a1").unwrap();
+    let one = store.verify_account("a1", &mut keep_on).unwrap();
     assert_eq!((reasons(&one), one.accounts), (Vec::new(), 1));
-    assert_eq!(store.verify_account("nobody").unwrap().damages_found, 1);
+    assert_eq!(store.verify_account("nobody", &mut keep_on).unwrap().damages_found, 1);
+}
+
+#[test]
+fn a_verification_ends_when_nobody_waits_for_it() {
+    let (root, _) = worked(60);
+    let store = RedbStore::open(&root.path().join("data"), small_segments()).unwrap();
+    let mut asked = 0;
+    let mut break_off = |_, _| {
+        asked += 1;
+        ControlFlow::Break(())
+    };
+    let ended = store.verify(&scratch(root.path(), "scratch"), &mut break_off).unwrap_err().to_string();
+    assert!(ended.contains("called off"), "{ended}");
+    assert!(store.verify_account("a1", &mut break_off).is_err());
+    assert_eq!(asked, 2);
+}
+
+#[test]
+fn files_that_are_being_read_are_not_reopened_and_a_verification_makes_way() {
+    let disk = Arc::new(Disk::default());
+    let store = RedbStore::open_on(disk.clone(), small_segments()).unwrap();
+    work(&store, 100);
+    let scratch: Arc<dyn Medium> = Arc::new(Disk::default());
+    let put = || {
+        let record = SystemRecord { topic: "t".into(), key: "k".into(), value: Some("v".into()) };
+        store.commit(Batch { accounts: Vec::new(), system: vec![record] })
+    };
+    let mut asked = 0;
+    let ended = store.verify(&scratch, &mut |_, _| {
+        asked += 1;
+        disk.cut_power(1);
+        put().unwrap_err();
+        disk.turn_on();
+        let refused = store.recover().unwrap_err().to_string();
+        assert!(refused.contains("still being read"), "{refused}");
+        ControlFlow::Continue(())
+    });
+    assert!(ended.is_err());
+    assert_eq!(asked, 1, "once its files have failed it goes no further");
+    store.recover().unwrap();
+    put().unwrap();
 }
 
 #[test]
@@ -164,7 +216,7 @@ fn a_backup_of_a_running_store_is_restored_whole() {
     let wanted: Vec<Wanted> =
         (0..worked.accounts).map(|n| Wanted { account: format!("a{n}").into(), keys: Vec::new() }).collect();
     assert_eq!(restored.load(&wanted).unwrap(), store.load(&wanted).unwrap());
-    let report = restored.verify(&scratch(root.path(), "scratch-2"), &mut |_, _| {}).unwrap();
+    let report = restored.verify(&scratch(root.path(), "scratch-2"), &mut keep_on).unwrap();
     assert_eq!((reasons(&report), report.records, report.entries), (Vec::new(), end.record, worked.entries));
 }
 

@@ -91,3 +91,44 @@ fn a_lost_snapshot_is_made_again() {
         store.close().unwrap();
     }
 }
+
+#[test]
+fn a_journal_that_lacks_what_the_state_knows_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let data = root.path().join("data");
+    let settings = ledger_redb::Settings { segment_bytes: 1 << 30, ..small_segments() };
+    let store = RedbStore::open(&data, settings).unwrap();
+    put(&store, "early");
+    store.close().unwrap();
+    drop(store);
+    let journal = data.join("journal/0000000000000001.redb");
+    let earlier = std::fs::read(&journal).unwrap();
+    let store = RedbStore::open(&data, settings).unwrap();
+    put(&store, "late");
+    store.close().unwrap();
+    drop(store);
+    let whole = std::fs::read(&journal).unwrap();
+    // Rolled back, gone, and that of another ledger: each has lost what was acknowledged.
+    let other = root.path().join("other");
+    let store = RedbStore::open(&other, settings).unwrap();
+    (0..5).for_each(|n| put(&store, &n.to_string()));
+    store.close().unwrap();
+    drop(store);
+    let foreign = std::fs::read(other.join("journal/0000000000000001.redb")).unwrap();
+    for content in [Some(&earlier), None, Some(&foreign)] {
+        std::fs::remove_file(&journal).unwrap();
+        if let Some(content) = content {
+            std::fs::write(&journal, content).unwrap();
+        }
+        let error = RedbStore::open(&data, settings).unwrap_err().to_string();
+        assert!(error.contains("stands at journal record 2") && error.contains("state.redb"), "{error}");
+    }
+    std::fs::write(&journal, whole).unwrap();
+    let store = RedbStore::open(&data, settings).unwrap();
+    assert_eq!(store.system_records("t").unwrap().len(), 2, "put back, it is whole again");
+    drop(store);
+    // Who accepts the loss says so by removing the state.
+    std::fs::write(&journal, earlier).unwrap();
+    std::fs::remove_file(data.join("state.redb")).unwrap();
+    assert_eq!(RedbStore::open(&data, settings).unwrap().system_records("t").unwrap().len(), 1);
+}

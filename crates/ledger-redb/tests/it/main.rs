@@ -1,6 +1,7 @@
 //! The embedded store against the store contract, against power cuts, and against bad directories.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
+mod archiving;
 mod copies;
 mod crash;
 mod directory;

@@ -147,14 +147,29 @@ async fn what_a_day_does_not_keep_apart_is_other() {
     kit.open_account("acme", "pro").await;
     // A model of that very name is counted together with the rest: on the wire nobody could tell them apart.
     charge(&kit, "o", Some("other"), None, 1).await;
-    for n in 1..DAY_ROWS_MAX + 5 {
+    for n in 1..2 * DAY_ROWS_MAX + 5 {
         charge(&kit, &format!("e{n}"), Some(&format!("m{n}")), None, 1).await;
     }
     let breakdown = kit.ledger.usage("acme", &by(&[UsageKey::Model]), 1000).unwrap();
-    assert_eq!(breakdown.groups.len(), DAY_ROWS_MAX);
-    assert_eq!(lines(&breakdown)[0], "other 0.006 6 230", "6 of 261");
+    assert_eq!(breakdown.groups.len(), 2 * DAY_ROWS_MAX);
+    assert_eq!(lines(&breakdown)[0], "other 0.006 6 116", "6 of 517");
     let refused = kit.ledger.usage("acme", &by(&[UsageKey::Model]), 100);
     assert!(matches!(&refused, Err(ServiceError::Invalid(problems)) if problems[0].field == "group_by"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn many_agents_leave_models_and_activities_exact() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    for n in 0..DAY_ROWS_MAX + 44 {
+        charge(&kit, &format!("e{n}"), Some("m"), Some(&format!("a{n}")), 1).await;
+    }
+    let groups = |key| kit.ledger.usage("acme", &by(&[key]), 1000).unwrap();
+    assert_eq!(lines(&groups(UsageKey::Model)), ["m 0.3 300 10000"]);
+    assert_eq!(lines(&groups(UsageKey::Activity)), ["chat 0.3 300 10000"]);
+    let agents = groups(UsageKey::Agent);
+    assert_eq!(agents.groups.len(), DAY_ROWS_MAX + 1);
+    assert_eq!(lines(&agents)[0], "other 0.044 44 1467");
 }
 
 #[tokio::test]
