@@ -44,15 +44,22 @@ impl Core {
                     page.next = Some(upper + 1);
                     return Ok(page);
                 }
-                let (first, positions) = self.shared()?.positions_to(number, upper)?;
-                if positions.is_empty() {
+                let (first, places) = self.shared()?.places_to(number, upper)?;
+                if places.positions.is_empty() {
                     let reason = format_args!("entry {upper} of account number {number} has no place").to_string();
                     return Err(StoreError::corrupt(reason));
                 }
                 let first_wanted = first.max(*range.start());
+                if !places.may_be_in(query.from, query.to) {
+                    // Passing over many costs about as much as reading one.
+                    scanned += 1;
+                    upper = first_wanted - 1;
+                    continue;
+                }
                 let skipped = usize::try_from(first_wanted - first).unwrap_or(0);
                 // Those of one journal record are read together.
-                let group = positions[skipped..].chunk_by(|a, b| a.record() == b.record()).next_back().unwrap_or(&[]);
+                let group =
+                    places.positions[skipped..].chunk_by(|a, b| a.record() == b.record()).next_back().unwrap_or(&[]);
                 let indices: Vec<usize> = group.iter().map(|position| position.index()).collect();
                 let record = group.first().map_or(0, |position: &Position| position.record());
                 for (recorded, _) in read_at(&journal, record, &indices)?.into_iter().rev() {

@@ -66,8 +66,8 @@ impl Names {
 pub(crate) struct Stretch {
     /// The sequence of the first.
     pub(crate) first: u64,
-    /// Where each is.
-    pub(crate) positions: Vec<Position>,
+    /// Where each is, and when it happened.
+    pub(crate) entries: Vec<(Position, Timestamp)>,
 }
 
 /// An account is kept as it was at least every so many entries, so that a read of the past folds no more than that.
@@ -92,10 +92,11 @@ impl Overlay {
             self.ids.insert(account.id.clone(), number);
         }
         let stretch = self.positions.entry(number).or_default();
-        if stretch.positions.is_empty() {
+        if stretch.entries.is_empty() {
             stretch.first = commit.expected_sequence + 1;
         }
-        stretch.positions.extend_from_slice(positions);
+        let times = commit.entries.iter().map(|recorded| recorded.sealed.entry.at);
+        stretch.entries.extend(positions.iter().copied().zip(times));
         let days = self.usage.entry(number).or_default();
         for recorded in &commit.entries {
             let entry = &recorded.sealed.entry;
@@ -140,7 +141,7 @@ impl Overlay {
     pub(crate) fn position(&self, account: u64, sequence: u64) -> Option<Position> {
         let stretch = self.positions.get(&account)?;
         let offset = usize::try_from(sequence.checked_sub(stretch.first)?).ok()?;
-        stretch.positions.get(offset).copied()
+        stretch.entries.get(offset).map(|(position, _)| *position)
     }
 
     /// The latest kept account that had booked nothing after an instant.

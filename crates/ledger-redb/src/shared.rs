@@ -5,7 +5,7 @@
 
 use crate::keys::Run;
 use crate::overlay::{Mark, Overlay};
-use crate::position::Position;
+use crate::position::{Places, Position};
 use crate::state::View;
 use ledger_core::{Account, DayUsage, Timestamp};
 use ledger_store::{AccountCommit, AccountQuery, KeyFingerprint, KeyRecord, StoreError, SystemRecord};
@@ -144,8 +144,8 @@ impl Shared {
     }
 
     /// Where the entry is that is `sequence`, and where those before it are that are stored together with it: the
-    /// first sequence, and the positions from there.
-    pub(crate) fn positions_to(&self, number: u64, sequence: u64) -> Result<(u64, Vec<Position>), StoreError> {
+    /// first sequence, and the places from there.
+    pub(crate) fn places_to(&self, number: u64, sequence: u64) -> Result<(u64, Places), StoreError> {
         for overlay in self.overlays() {
             if let Some(stretch) = overlay.positions.get(&number)
                 && sequence >= stretch.first
@@ -153,24 +153,26 @@ impl Shared {
                 // A stretch may be long; a page needs its end.
                 const TAKEN: usize = 256;
                 let end = usize::try_from(sequence - stretch.first).unwrap_or(usize::MAX).saturating_add(1);
-                let Some(known) = stretch.positions.get(..end) else {
-                    return Ok((sequence, Vec::new()));
+                let Some(known) = stretch.entries.get(..end) else {
+                    return Ok((sequence, Places::default()));
                 };
                 let skipped = known.len().saturating_sub(TAKEN);
                 let first = stretch.first + u64::try_from(skipped).unwrap_or(0);
-                return Ok((first, known[skipped..].to_vec()));
+                let mut places = Places::default();
+                known[skipped..].iter().for_each(|(position, at)| places.push(*position, *at));
+                return Ok((first, places));
             }
         }
-        self.view.positions_to(number, sequence)
+        self.view.places_to(number, sequence)
     }
 
     pub(crate) fn position(&self, number: u64, sequence: u64) -> Result<Option<Position>, StoreError> {
         if let Some(position) = self.overlays().find_map(|overlay| overlay.position(number, sequence)) {
             return Ok(Some(position));
         }
-        let (first, positions) = self.view.positions_to(number, sequence)?;
+        let (first, places) = self.view.places_to(number, sequence)?;
         let offset = sequence.checked_sub(first).and_then(|offset| usize::try_from(offset).ok());
-        Ok(offset.and_then(|offset| positions.get(offset).copied()))
+        Ok(offset.and_then(|offset| places.positions.get(offset).copied()))
     }
 
     /// Sums by day: those stored, and over them those that gathered since.

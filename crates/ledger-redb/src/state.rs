@@ -12,7 +12,7 @@ use crate::keys::Run;
 use crate::medium::{Boxed, Medium};
 use crate::names::{NAMES, NameCache, Naming, stored_name, usage_of};
 use crate::overlay::{Mark, Overlay, Stretch};
-use crate::position::Position;
+use crate::position::Places;
 use ledger_core::{Account, DayUsage, Timestamp};
 use ledger_store::rows::{ROWS_FORMAT, account_from_bytes, account_to_bytes};
 use ledger_store::{StoreError, SystemRecord};
@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub(crate) const FILE: &str = "state.redb";
 
 /// Changes whenever a table below changes its shape.
-const STATE_FORMAT: u64 = 2;
+const STATE_FORMAT: u64 = 3;
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// Account number → when it is next due, in milliseconds as eight bytes; the length of what follows in two; the places of
@@ -36,7 +36,7 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const ACCOUNTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("accounts");
 const IDS: TableDefinition<'_, &str, u64> = TableDefinition::new("ids");
 const DUE: TableDefinition<'_, (i64, u64), ()> = TableDefinition::new("due");
-/// Account number and chunk → where the entries of a finished chunk are: the first position, then differences.
+/// Account number and chunk → where the entries of a finished chunk are.
 const POSITIONS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("positions");
 /// Day and account number → sums.
 const USAGE: TableDefinition<'_, (i32, u64), &[u8]> = TableDefinition::new("usage");
@@ -178,7 +178,7 @@ fn write_accounts(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(
             Some(row) => Some(AccountRow::split(row.value())?.owned()?),
             None => None,
         };
-        let (was_due_ms, mut tail) = old.map_or((None, Vec::new()), |(due_ms, tail)| (Some(due_ms), tail));
+        let (was_due_ms, mut tail) = old.map_or((None, Places::default()), |(due_ms, tail)| (Some(due_ms), tail));
         if let Some(stretch) = overlay.positions.get(&number) {
             append(&mut chunks, number, &mut tail, stretch)?;
         }
@@ -204,20 +204,20 @@ fn format() -> u64 {
 fn append(
     chunks: &mut Table<'_, (u64, u64), &'static [u8]>,
     number: u64,
-    tail: &mut Vec<Position>,
+    tail: &mut Places,
     stretch: &Stretch,
 ) -> Result<(), StoreError> {
     let before = stretch.first.saturating_sub(1);
-    let kept = u64::try_from(tail.len()).unwrap_or(0);
+    let kept = u64::try_from(tail.positions.len()).unwrap_or(0);
     if before % CHUNK_ENTRIES != kept {
         return Err(StoreError::corrupt(format_args!("places of entries of account number {number} have a gap")));
     }
     let mut chunk = before / CHUNK_ENTRIES;
-    for position in &stretch.positions {
-        tail.push(*position);
-        if u64::try_from(tail.len()).unwrap_or(0) == CHUNK_ENTRIES {
-            chunks.insert((number, chunk), pack(tail)?.as_slice()).map_err(failed)?;
-            tail.clear();
+    for (position, at) in &stretch.entries {
+        tail.push(*position, *at);
+        if u64::try_from(tail.positions.len()).unwrap_or(0) == CHUNK_ENTRIES {
+            chunks.insert((number, chunk), tail.to_bytes()?.as_slice()).map_err(failed)?;
+            *tail = Places::default();
             chunk += 1;
         }
     }
@@ -242,12 +242,12 @@ impl<'a> AccountRow<'a> {
         parts().ok_or_else(|| StoreError::corrupt("a row of an account is cut short"))
     }
 
-    fn owned(&self) -> Result<(i64, Vec<Position>), StoreError> {
-        Ok((i64::from_le_bytes(self.due), unpack(self.tail)?))
+    fn owned(&self) -> Result<(i64, Places), StoreError> {
+        Ok((i64::from_le_bytes(self.due), Places::from_bytes(self.tail)?))
     }
 
-    fn join(due_ms: i64, tail: &[Position], account: &[u8]) -> Result<Vec<u8>, StoreError> {
-        let tail = pack(tail)?;
+    fn join(due_ms: i64, tail: &Places, account: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let tail = tail.to_bytes()?;
         let mut row = Vec::with_capacity(10 + tail.len() + account.len());
         row.extend_from_slice(&due_ms.to_le_bytes());
         row.extend_from_slice(&u16::try_from(tail.len()).map_err(StoreError::corrupt)?.to_le_bytes());
@@ -330,22 +330,22 @@ impl View {
         }))
     }
 
-    /// Where the entries of an account's sequence and of those before it in the same row are: the first sequence, and
-    /// their positions.
-    pub(crate) fn positions_to(&self, number: u64, sequence: u64) -> Result<(u64, Vec<Position>), StoreError> {
+    /// Where the entry is that is `sequence`, and where those before it are in the same row: the first sequence, and the
+    /// places from there. Times are those of the whole row.
+    pub(crate) fn places_to(&self, number: u64, sequence: u64) -> Result<(u64, Places), StoreError> {
         let Some(index) = sequence.checked_sub(1) else {
-            return Ok((1, Vec::new()));
+            return Ok((1, Places::default()));
         };
         let chunk = index / CHUNK_ENTRIES;
-        let mut positions = match self.positions.get((number, chunk)).map_err(failed)? {
-            Some(row) => unpack(row.value())?,
+        let mut places = match self.positions.get((number, chunk)).map_err(failed)? {
+            Some(row) => Places::from_bytes(row.value())?,
             None => match self.accounts.get(number).map_err(failed)? {
                 Some(row) => AccountRow::split(row.value())?.owned()?.1,
-                None => Vec::new(),
+                None => Places::default(),
             },
         };
-        positions.truncate(usize::try_from(index % CHUNK_ENTRIES).unwrap_or(0) + 1);
-        Ok((chunk * CHUNK_ENTRIES + 1, positions))
+        places.positions.truncate(usize::try_from(index % CHUNK_ENTRIES).unwrap_or(0) + 1);
+        Ok((chunk * CHUNK_ENTRIES + 1, places))
     }
 
     pub(crate) fn usage(&self, number: u64, days: &RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError> {
@@ -463,29 +463,6 @@ impl View {
     pub(crate) fn accounts_count(&self) -> Result<u64, StoreError> {
         self.accounts.len().map_err(failed)
     }
-}
-
-fn pack(positions: &[Position]) -> Result<Vec<u8>, StoreError> {
-    let mut before = 0;
-    let differences: Vec<u64> = positions
-        .iter()
-        .map(|position| {
-            let difference = position.0.wrapping_sub(before);
-            before = position.0;
-            difference
-        })
-        .collect();
-    postcard::to_stdvec(&differences).map_err(StoreError::corrupt)
-}
-
-fn unpack(row: &[u8]) -> Result<Vec<Position>, StoreError> {
-    let differences: Vec<u64> = postcard::from_bytes(row).map_err(StoreError::corrupt)?;
-    let mut at = 0_u64;
-    let position = |difference: u64| {
-        at = at.wrapping_add(difference);
-        Position(at)
-    };
-    Ok(differences.into_iter().map(position).collect())
 }
 
 fn sorted<'a>(numbers: impl Iterator<Item = &'a u64>) -> Vec<u64> {
