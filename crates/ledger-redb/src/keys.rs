@@ -258,3 +258,106 @@ impl RunWriter<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::medium::Directory;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    fn folder() -> (tempfile::TempDir, Directory) {
+        let root = tempfile::tempdir().unwrap();
+        let medium = Directory::open(root.path()).unwrap();
+        (root, medium)
+    }
+
+    /// The n-th key, spread as hashes are.
+    fn key(n: u64) -> KeyFingerprint {
+        let spread = |n: u64| {
+            (n ^ (n >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        };
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&spread(n).to_be_bytes());
+        bytes[8..].copy_from_slice(&spread(n ^ 0x5555).to_be_bytes());
+        KeyFingerprint(bytes)
+    }
+
+    fn run(medium: &Directory, name: &str, keys: &BTreeMap<KeyFingerprint, u64>) -> Arc<Run> {
+        let stored = keys.iter().map(|(key, position)| Ok(Stored { key: *key, position: Position(*position) }));
+        let count = u64::try_from(keys.len()).unwrap();
+        Arc::new(Run::write(medium, &format!("keys/{name}"), 7, count, stored).unwrap())
+    }
+
+    #[test]
+    fn every_key_is_found_and_hardly_another_is_looked_for() {
+        let (_root, medium) = folder();
+        for count in [1, 127, 128, 129, 5000] {
+            let keys: BTreeMap<_, _> = (0..count).map(|n| (key(n), n * 3)).collect();
+            let written = run(&medium, &format!("{count}.run"), &keys);
+            let opened = Run::open(&medium, &format!("keys/{count}.run")).unwrap();
+            for run in [&*written, &opened] {
+                assert_eq!((run.keys, run.newest_ms), (count, 7));
+                for (key, position) in &keys {
+                    assert_eq!(run.find(*key).unwrap(), Some(Position(*position)));
+                }
+                let looked_for = (count..count + 10_000).filter(|n| run.filter.may_have(key(*n))).count();
+                assert!(looked_for < 300, "{looked_for} of 10000 keys that are not there read the disk");
+                assert!((count..count + 1000).all(|n| run.find(key(n)).unwrap().is_none()));
+            }
+        }
+    }
+
+    #[test]
+    fn keys_that_begin_alike_are_told_apart_across_blocks() {
+        let (_root, medium) = folder();
+        let alike = |n: u64| {
+            let mut bytes = [9; 16];
+            bytes[8..].copy_from_slice(&n.to_be_bytes());
+            KeyFingerprint(bytes)
+        };
+        let keys: BTreeMap<_, _> = (0..1000).map(|n| (alike(n), n)).collect();
+        let run = run(&medium, "alike.run", &keys);
+        for (key, position) in &keys {
+            assert_eq!(run.find(*key).unwrap(), Some(Position(*position)));
+        }
+        assert_eq!(run.find(alike(1000)).unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_that_is_not_whole_is_refused() {
+        let (root, medium) = folder();
+        let keys: BTreeMap<_, _> = (0..500).map(|n| (key(n), n)).collect();
+        drop(run(&medium, "a.run", &keys));
+        let path = root.path().join("keys/a.run");
+        let whole = std::fs::read(&path).unwrap();
+        let filter_byte = whole.len() - 100;
+        let mut torn = whole.clone();
+        torn[filter_byte] ^= 0x10;
+        for content in [&whole[..whole.len() - 1], &whole[..40], &[], &torn] {
+            std::fs::write(&path, content).unwrap();
+            assert!(matches!(Run::open(&medium, "keys/a.run"), Err(StoreError::Corrupt { .. })));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// Merged runs are what one map would be, with the later run's word for a key that is in several.
+        #[test]
+        fn merged_runs_are_one(parts in prop::collection::vec(prop::collection::btree_map(0_u64..400, 0_u64..1000, 0..200), 1..5)) {
+            let (_root, medium) = folder();
+            let mut expected = BTreeMap::new();
+            let mut runs = Vec::new();
+            for (n, part) in parts.iter().enumerate() {
+                let keys: BTreeMap<_, _> = part.iter().map(|(n, position)| (key(*n), *position)).collect();
+                runs.push(run(&medium, &format!("{n}.run"), &keys));
+                expected.extend(keys);
+            }
+            let merged: Vec<(KeyFingerprint, u64)> =
+                merged(&runs).map(|stored| stored.map(|s| (s.key, s.position.0)).unwrap()).collect();
+            prop_assert_eq!(merged, expected.into_iter().collect::<Vec<_>>());
+        }
+    }
+}
