@@ -20,7 +20,7 @@ const MAP_BYTES_MAX: usize = 16 * 1024;
 /// Most members of such a map.
 const MAP_MEMBERS_MAX: usize = 64;
 /// Most units in one event.
-const UNITS_MAX: usize = 64;
+pub(crate) const UNITS_MAX: usize = 64;
 /// Most bytes of a free text.
 const TEXT_BYTES_MAX: usize = 1024;
 /// Most bytes of an idempotency key or an event's id.
@@ -81,9 +81,10 @@ impl<'a> Fields<'a> {
         Some(self.members.swap_remove(index).1).filter(|value| *value != Json::Null)
     }
 
-    /// Whether a member is there.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.members.iter().any(|(known, value)| known == name && *value != Json::Null)
+    /// Whether a member is there. One that is `null` is as if it had not been sent, and is forgotten.
+    pub(crate) fn has(&mut self, name: &str) -> bool {
+        self.members.retain(|(known, value)| known != name || *value != Json::Null);
+        self.members.iter().any(|(known, _)| known == name)
     }
 
     /// Reads a member that may be absent.
@@ -100,7 +101,6 @@ impl<'a> Fields<'a> {
     /// Reads a member that must be there; the default stands in where it is not, and is never used.
     pub(crate) fn required<T: Default>(&mut self, name: &str, read: impl FnOnce(Json<'a>) -> Result<T, String>) -> T {
         if !self.has(name) {
-            self.take(name);
             self.problem(name, "is required");
             return T::default();
         }
@@ -130,7 +130,7 @@ impl<'a> Fields<'a> {
             let text = match value {
                 Json::Text(text) => text.into_owned(),
                 Json::Whole(number) => number.to_string(),
-                Json::Float(number) => number.to_string(),
+                Json::Float(number) | Json::Huge(number) => number.to_string(),
                 Json::Bool(value) => value.to_string(),
                 other => {
                     self.problem(&format!("{name}.{key}"), format!("must be a string, not {}", other.kind()));
@@ -184,11 +184,12 @@ pub(crate) const QUANTITY_MAX: u64 = (1 << 53) - 1;
 
 /// Reads a quantity: a whole number from 0 to 2^53 − 1.
 pub(crate) fn quantity(value: &Json<'_>) -> Result<u64, String> {
+    let out_of_range = || format!("must be from 0 to {QUANTITY_MAX}");
     match value {
-        Json::Whole(number) => u64::try_from(*number)
-            .ok()
-            .filter(|number| *number <= QUANTITY_MAX)
-            .ok_or_else(|| format!("must be from 0 to {QUANTITY_MAX}")),
+        Json::Whole(number) => {
+            u64::try_from(*number).ok().filter(|number| *number <= QUANTITY_MAX).ok_or_else(out_of_range)
+        }
+        Json::Huge(_) => Err(out_of_range()),
         other => Err(format!("must be a whole number of the unit, not {}", other.kind())),
     }
 }
@@ -219,6 +220,15 @@ pub(crate) fn account_id(value: Json<'_>) -> Result<Arc<str>, String> {
     if is_account_id(&text) { Ok(text.into()) } else { Err(ACCOUNT_ID_RULE.to_owned()) }
 }
 
+/// Why there is no such account, and what would make one: a text that is no account's id can never have one.
+pub(crate) fn no_such_account(account: &str) -> String {
+    if is_account_id(account) {
+        format!("no account has the id {account}; PUT /v1/accounts/{account} creates it")
+    } else {
+        format!("{account:?} is no valid account id: {ACCOUNT_ID_RULE}")
+    }
+}
+
 pub(crate) const ACCOUNT_ID_RULE: &str = "an account's id has 1 to 128 of A-Z a-z 0-9 . _ : -";
 
 /// Reads an event's own id.
@@ -235,6 +245,7 @@ pub(crate) fn amount(value: Json<'_>) -> Result<Amount, String> {
             .ok()
             .and_then(Amount::from_credits)
             .ok_or_else(|| ledger_core::AmountError::OutOfRange.to_string()),
+        Json::Huge(_) => Err(ledger_core::AmountError::OutOfRange.to_string()),
         Json::Float(_) => {
             Err("a JSON number with a point or an exponent is not exact; send \"12.5\" as a string".into())
         }
@@ -286,3 +297,6 @@ pub(crate) fn member<T: Copy>(all: &[(T, &str)]) -> impl FnOnce(Json<'_>) -> Res
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ pub(crate) enum Json<'a> {
     Whole(i128),
     /// Any other number.
     Float(f64),
+    /// A number beyond 64 bits, however it was written: no amount, no quantity and no instant is so large.
+    Huge(f64),
     Text(Cow<'a, str>),
     List(Vec<Self>),
     Object(Vec<(Cow<'a, str>, Self)>),
@@ -28,6 +30,7 @@ impl Json<'_> {
             Self::Bool(_) => "a boolean",
             Self::Whole(_) => "an integer",
             Self::Float(_) => "a number with a point or an exponent",
+            Self::Huge(_) => "a number beyond 64 bits",
             Self::Text(_) => "a string",
             Self::List(_) => "an array",
             Self::Object(_) => "an object",
@@ -47,6 +50,11 @@ impl<'de> Deserialize<'de> for Json<'de> {
 }
 
 struct Reader;
+
+/// The bounds of what 64 bits hold. An integer within them never comes as a float, so that one that lies on them is an
+/// integer beyond, rounded.
+const I64_MIN: f64 = -9_223_372_036_854_775_808.0;
+const U64_MAX: f64 = 18_446_744_073_709_551_615.0;
 
 impl<'de> Visitor<'de> for Reader {
     type Value = Json<'de>;
@@ -72,7 +80,12 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
-        Ok(Json::Float(value))
+        // serde_json has no integer for what 64 bits do not hold, nor for -0, and hands out a float for both.
+        Ok(match value {
+            zero if zero == 0.0 && zero.is_sign_negative() => Json::Whole(0),
+            huge if huge <= I64_MIN || huge >= U64_MAX => Json::Huge(huge),
+            value => Json::Float(value),
+        })
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
@@ -140,14 +153,17 @@ mod tests {
         for (text, expected) in [
             ("12", Json::Whole(12)),
             ("-3", Json::Whole(-3)),
+            ("-0", Json::Whole(0)),
+            ("-9223372036854775808", Json::Whole(i64::MIN.into())),
             ("18446744073709551615", Json::Whole(u64::MAX.into())),
             ("12.0", Json::Float(12.0)),
             ("1e3", Json::Float(1000.0)),
         ] {
             assert_eq!(parse(text.as_bytes()).unwrap(), expected, "{text}");
         }
-        // Beyond 64 bits serde_json gives a float, which no amount and no quantity takes.
-        assert!(matches!(parse(b"99999999999999999999").unwrap(), Json::Float(_)));
+        for text in ["99999999999999999999", "18446744073709551616", "-9223372036854775809", "1e300"] {
+            assert!(matches!(parse(text.as_bytes()).unwrap(), Json::Huge(_)), "{text}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod formats;
 mod grants;
 mod headers;
 mod json;
+mod maintenance;
 mod problem;
 mod provider_usage;
 mod quotes;

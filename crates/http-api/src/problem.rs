@@ -135,6 +135,13 @@ impl From<ServiceError> for Problem {
                 format!("account {account} was opened at {opened_at}, after the time asked for"),
             )
             .with(json!({ "account": &*account, "opened_at": opened_at.to_string() })),
+            ServiceError::MaintenanceRunning { work } => Self::new(
+                StatusCode::CONFLICT,
+                "maintenance-running",
+                "Such work is running already",
+                format!("a {work} is running, and one runs at a time; try again when it has ended"),
+            )
+            .with(json!({ "work": work })),
             ServiceError::Overloaded => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "overloaded",
@@ -181,7 +188,7 @@ fn refused(refusal: Refusal) -> Problem {
             StatusCode::NOT_FOUND,
             "account-not-found",
             "There is no such account",
-            format!("no account has the id {account}; PUT /v1/accounts/{account} creates it"),
+            crate::fields::no_such_account(&account),
         )
         .with(json!({ "account": &*account })),
         Refusal::IdempotencyMismatch { first_seen_at } => Problem::new(

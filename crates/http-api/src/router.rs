@@ -5,7 +5,7 @@ use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
-use crate::{accounts, batch, charges, entries, grants, quotes, test_clock, usage, wire};
+use crate::{accounts, batch, charges, entries, grants, maintenance, quotes, test_clock, usage, wire};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ledger_service::ports::Maintenance;
 use ledger_service::{Ledger, ServiceError, TestClock};
 use serde::Serialize;
 use serde_json::json;
@@ -33,6 +34,8 @@ pub struct Api {
     pub limits: Limits,
     /// The clock, where the server runs on a test clock.
     pub test_clock: Option<Arc<TestClock>>,
+    /// Who looks after the store, where there is one to look after.
+    pub maintenance: Option<Arc<dyn Maintenance>>,
 }
 
 /// Bounds of what is taken in.
@@ -50,6 +53,8 @@ pub struct Limits {
 pub fn router(api: Arc<Api>) -> Router {
     let closed = Router::new()
         .route("/v1/accounts", get(accounts::list))
+        .route("/v1/verification", get(maintenance::verify))
+        .route("/v1/backup", get(maintenance::back_up))
         .route("/v1/accounts/{account}", put(accounts::put).get(accounts::read))
         .route("/v1/accounts/{account}/balance", get(accounts::read_balance))
         .route("/v1/accounts/{account}/entries", get(entries::list))

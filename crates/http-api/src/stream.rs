@@ -1,7 +1,11 @@
-//! Answers of any length, in bounded memory: pages are read one after another while the client takes them.
+//! Answers of any length, in bounded memory: pages are read one after another while the client takes them. What long
+//! work writes by itself is in [`written`].
 //!
 //! The first page is read before anything is answered, so that what is wrong with the request is still said as a
 //! problem. What goes wrong later breaks the connection off: a client must not take half a selection for all of it.
+
+mod body;
+pub(crate) mod written;
 
 use crate::formats::StreamFormat;
 use crate::problem::Problem;
@@ -9,14 +13,12 @@ use crate::router::blocking;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use body::{Part, StreamBody};
 use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame};
 use ledger_service::ServiceError;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 
 /// How many pages may wait for the client, besides the one that is being read.
 const PAGES_WAITING: usize = 2;
@@ -49,8 +51,7 @@ pub(crate) async fn answer<P: Pages>(
     let (sender, receiver) = channel(PAGES_WAITING);
     // The task ends with the pages, with the first error, or with the client: nobody needs to wait for it.
     drop(tokio::spawn(pump(first, sender)));
-    let body = Body::new(StreamBody { receiver, is_ended: false });
-    Ok((headers(format, name), body).into_response())
+    Ok((headers(format, name), Body::new(StreamBody::new(None, receiver))).into_response())
 }
 
 fn headers(format: StreamFormat, name: &str) -> HeaderMap {
@@ -132,11 +133,6 @@ fn unwritable(error: impl std::fmt::Display) -> ServiceError {
     ServiceError::Internal { detail: format!("a stream cannot be written: {error}") }
 }
 
-enum Part {
-    Bytes(Bytes),
-    End,
-}
-
 /// Sends page after page. Waiting for a slow client holds no thread.
 async fn pump<P: Pages>((mut chunks, mut bytes): (Chunks<P>, Bytes), sender: Sender<Part>) {
     loop {
@@ -159,49 +155,6 @@ async fn pump<P: Pages>((mut chunks, mut bytes): (Chunks<P>, Bytes), sender: Sen
         }
     }
 }
-
-/// The body of a stream. If the pump ends without saying so, it has failed, and the body with it.
-struct StreamBody {
-    receiver: Receiver<Part>,
-    is_ended: bool,
-}
-
-impl HttpBody for StreamBody {
-    type Data = Bytes;
-    type Error = BrokenOff;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        if self.is_ended {
-            return Poll::Ready(None);
-        }
-        self.receiver.poll_recv(context).map(|part| match part {
-            Some(Part::Bytes(bytes)) => Some(Ok(Frame::data(bytes))),
-            Some(Part::End) => {
-                self.is_ended = true;
-                None
-            }
-            None => {
-                self.is_ended = true;
-                Some(Err(BrokenOff))
-            }
-        })
-    }
-}
-
-/// The stream cannot go on. hyper closes the connection on it, without the chunk that says that all is there.
-#[derive(Debug)]
-struct BrokenOff;
-
-impl std::fmt::Display for BrokenOff {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the stream was broken off")
-    }
-}
-
-impl std::error::Error for BrokenOff {}
 
 #[cfg(test)]
 mod tests {
@@ -307,8 +260,9 @@ mod tests {
         let (whole, half) = (get("/whole").await.unwrap(), get("/half").await.unwrap());
         for answer in [&whole, &half] {
             assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("transfer-encoding: chunked"), "{answer}");
-            assert!(answer.contains("0\n") && answer.contains("1\n"), "{answer}");
         }
+        // How much of a stream that breaks off still leaves the buffers is nobody's promise.
+        assert!(whole.contains("0\n") && whole.contains("1\n"), "{whole}");
         let last_chunk = "\r\n0\r\n\r\n";
         assert!(whole.ends_with(last_chunk) && !half.ends_with(last_chunk), "{whole}\n{half}");
         server.abort();

@@ -6,9 +6,10 @@
 //! stays, since a start reads the hash of the last record.
 
 use crate::backup::committed_at;
-use crate::journal::{Journal, Segment, new_name, sealed_name};
+use crate::journal::{Journal, new_name, sealed_name};
 use crate::medium::{finished, sync_directory};
 use crate::sealed::Sealed;
+use crate::segment::Segment;
 use crate::store::{RedbStore, Settings};
 use ledger_core::Timestamp;
 use ledger_store::{LedgerStore, StoreError};

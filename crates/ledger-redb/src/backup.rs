@@ -4,10 +4,11 @@
 //! and keys are made again where it is restored. Segments that are sealed already are copied as they are; the end of the
 //! journal is sealed for the copy, record by record, while commits go on behind it.
 
-use crate::journal::{self, Journal, Segment, sealed_name};
+use crate::journal::{self, Journal, sealed_name};
 use crate::medium::{Directory, Medium};
 use crate::record::{Beside, Chained, Item, parse, record_hash};
 use crate::sealed::{Content, Sealed, Sealer};
+use crate::segment::Segment;
 use crate::store::RedbStore;
 use ledger_core::{Timestamp, encoding};
 use ledger_store::StoreError;

@@ -1,30 +1,19 @@
 //! The journal: numbered records in redb files, cut into segments.
 //!
 //! One commit of redb, with its fsync, is one batch. When a segment is full the next one begins, so that the repair that
-//! redb does after a crash walks one segment and no more, and the full one is sealed: packed into a plain file. Quick-repair is off: it doubles a small commit
-//! (`cargo bench -p ledger-redb` shows both), and the bounded segment already bounds the repair.
+//! redb does after a crash walks one segment and no more, and the full one is sealed: packed into a plain file.
+//! Quick-repair is off: it doubles a small commit (`cargo bench -p ledger-redb` shows both), and the bounded segment
+//! already bounds the repair.
 
-use crate::medium::{Boxed, Medium};
+use crate::medium::Medium;
 use crate::overlay::Mark;
+use crate::poisoned;
 use crate::record::{Encoded, GENESIS, record_hash, unpack};
 use crate::sealed::{Sealed, Sealer};
-use crate::{failed, poisoned};
+use crate::segment::{OpenSegment, Segment};
 use ledger_store::StoreError;
-use redb::{Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-/// The newest journal format that this program reads and the one that it writes.
-pub const JOURNAL_FORMAT: u64 = 1;
-
-/// Record number and part: 0 is the chained part, 1 the part beside the chain. Both are neighbours in the tree, so that
-/// one leaf takes both.
-const RECORDS: TableDefinition<'_, (u64, u8), &[u8]> = TableDefinition::new("records");
-/// `format`, and for a segment that is not the first: where it joins its predecessor.
-const SEGMENT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("segment");
-
-pub(crate) const CHAINED: u8 = 0;
-pub(crate) const BESIDE: u8 = 1;
 
 /// How a journal's files are kept.
 #[derive(Clone, Copy, Debug)]
@@ -68,21 +57,6 @@ pub(crate) struct End {
     pub(crate) head: [u8; 32],
     /// What has been written to the last segment, roughly.
     written_bytes: u64,
-}
-
-#[derive(Debug)]
-pub(crate) enum Segment {
-    /// The last one, and full ones until they are sealed.
-    Open(OpenSegment),
-    Sealed(Sealed),
-    /// A sealed one whose archive could not be reached so far.
-    Away(String),
-}
-
-#[derive(Debug)]
-pub(crate) struct OpenSegment {
-    name: String,
-    database: Database,
 }
 
 impl Journal {
@@ -139,21 +113,9 @@ impl Journal {
         let Segment::Open(segment) = &*segment else {
             return Err(StoreError::corrupt("the journal's last segment is sealed"));
         };
-        let mut transaction = segment.database.begin_write().map_err(failed)?;
-        transaction.set_durability(Durability::Immediate).map_err(failed)?;
-        transaction.set_quick_repair(self.limits.quick_repair);
-        let mut bytes = 0;
-        {
-            let mut table = transaction.open_table(RECORDS).map_err(failed)?;
-            for (number, record) in (first..).zip(&records) {
-                table.insert((number, CHAINED), record.chained.as_slice()).map_err(failed)?;
-                table.insert((number, BESIDE), record.beside.as_slice()).map_err(failed)?;
-                bytes += record.chained.len() + record.beside.len();
-            }
-        }
-        transaction.commit().map_err(failed)?;
+        let bytes = segment.append(first, &records, self.limits.quick_repair)?;
         end.last_record += u64::try_from(records.len()).unwrap_or(0);
-        end.written_bytes += u64::try_from(bytes).unwrap_or(0);
+        end.written_bytes += bytes;
         if let Some(last) = records.last() {
             end.head = last.hash;
         }
@@ -275,12 +237,6 @@ impl Journal {
         Ok(record_hash(&unpack(&self.read_parts(number)?.chained)?))
     }
 
-    fn builder(&self) -> Builder {
-        let mut builder = Builder::new();
-        builder.set_cache_size(self.limits.cache_bytes);
-        builder
-    }
-
     fn open_sealed(&self, name: &str, first: u64, is_still_open: bool) -> Result<(), StoreError> {
         let opened = Sealed::open(&*self.medium, name);
         let is_whole = matches!(&opened, Ok(Some(sealed)) if sealed.footer().first_record == first);
@@ -328,40 +284,7 @@ impl Journal {
     }
 
     fn open_segment(&self, name: &str, first: u64) -> Result<OpenSegment, StoreError> {
-        let database = self.builder().create_with_backend(Boxed(self.medium.open(name)?)).map_err(failed)?;
-        let path = self.medium.path(name);
-        let mut is_new = false;
-        {
-            let transaction = database.begin_read().map_err(failed)?;
-            match transaction.open_table(SEGMENT) {
-                Ok(table) => {
-                    let format = table.get("format").map_err(failed)?.map(|v| v.value().to_vec());
-                    let found = format.and_then(|f| f.try_into().ok()).map(u64::from_le_bytes);
-                    match found {
-                        Some(JOURNAL_FORMAT) => {}
-                        Some(found) => {
-                            return Err(StoreError::NewerFormat { path, found, supported: JOURNAL_FORMAT });
-                        }
-                        None => {
-                            return Err(StoreError::corrupt(format_args!("{} states no format", path.display())));
-                        }
-                    }
-                }
-                Err(redb::TableError::TableDoesNotExist(_)) => is_new = true,
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        if is_new {
-            let transaction = database.begin_write().map_err(failed)?;
-            {
-                let mut table = transaction.open_table(SEGMENT).map_err(failed)?;
-                table.insert("format", JOURNAL_FORMAT.to_le_bytes().as_slice()).map_err(failed)?;
-                table.insert("first_record", first.to_le_bytes().as_slice()).map_err(failed)?;
-                transaction.open_table(RECORDS).map_err(failed)?;
-            }
-            transaction.commit().map_err(failed)?;
-        }
-        Ok(OpenSegment { name: name.to_owned(), database })
+        OpenSegment::open(&*self.medium, name, first, self.limits.cache_bytes)
     }
 
     fn begin_segment(&self, first: u64) -> Result<(), StoreError> {
@@ -442,41 +365,6 @@ impl Journal {
     }
 }
 
-impl Segment {
-    fn name(&self) -> &str {
-        match self {
-            Self::Open(open) => &open.name,
-            Self::Sealed(sealed) => sealed.name(),
-            Self::Away(name) => name,
-        }
-    }
-
-    /// The last record in it; `None` where it holds none yet.
-    fn last_record(&self) -> Result<Option<u64>, StoreError> {
-        match self {
-            Self::Open(open) => {
-                let transaction = open.database.begin_read().map_err(failed)?;
-                let table = transaction.open_table(RECORDS).map_err(failed)?;
-                Ok(table.last().map_err(failed)?.map(|(key, _)| key.value().0))
-            }
-            Self::Sealed(sealed) => Ok(Some(sealed.last_record())),
-            Self::Away(name) => Err(out_of_reach(name)),
-        }
-    }
-
-    fn read(&self, number: u64) -> Result<Parts, StoreError> {
-        match self {
-            Self::Open(open) => read_open(&open.database.begin_read().map_err(failed)?, number),
-            Self::Sealed(sealed) => sealed.read(number),
-            Self::Away(name) => Err(out_of_reach(name)),
-        }
-    }
-}
-
-fn out_of_reach(name: &str) -> StoreError {
-    StoreError::unavailable(format_args!("{name} is archived, and its archive cannot be reached"))
-}
-
 const OPEN: &str = "redb";
 const SEALED: &str = "sealed";
 /// A file that is not whole yet. The next start removes it.
@@ -498,14 +386,4 @@ pub(crate) fn new_name(first_record: u64) -> String {
 
 fn first_record_of(name: &str, extension: &str) -> Option<u64> {
     name.strip_prefix("journal/")?.strip_suffix(extension)?.strip_suffix('.')?.parse().ok()
-}
-
-fn read_open(transaction: &ReadTransaction, number: u64) -> Result<Parts, StoreError> {
-    let table = transaction.open_table(RECORDS).map_err(failed)?;
-    let part = |part: u8| -> Result<Vec<u8>, StoreError> {
-        let stored = table.get((number, part)).map_err(failed)?;
-        let missing = || StoreError::corrupt(format_args!("journal record {number} is missing"));
-        Ok(stored.ok_or_else(missing)?.value().to_vec())
-    };
-    Ok(Parts { chained: part(CHAINED)?, beside: part(BESIDE)? })
 }

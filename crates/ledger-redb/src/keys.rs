@@ -156,7 +156,7 @@ pub(crate) fn merged(runs: &[std::sync::Arc<Run>]) -> impl Iterator<Item = Resul
         for (index, run) in heads.iter_mut().enumerate() {
             match run.peek() {
                 Some(Ok(stored)) if lowest.is_none_or(|(key, _)| stored.key <= key) => {
-                    lowest = Some((stored.key, index))
+                    lowest = Some((stored.key, index));
                 }
                 Some(Err(_)) => return run.next(),
                 _ => {}

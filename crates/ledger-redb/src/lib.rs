@@ -20,6 +20,7 @@ mod position;
 mod record;
 mod replay;
 mod sealed;
+mod segment;
 mod shared;
 mod state;
 mod store;
@@ -27,10 +28,10 @@ mod verify;
 
 pub use archive::{Moved, Older, archive, unarchive};
 pub use backup::{JournalEnd, Until, restore};
-pub use journal::JOURNAL_FORMAT;
 pub use medium::{Directory, Medium};
+pub use segment::JOURNAL_FORMAT;
 pub use store::{RedbStore, Settings};
-pub use verify::{DAMAGES_MAX, Damage, Progress, Report, verify_directory};
+pub use verify::{DAMAGES_MAX, Damage, KeysKept, Progress, Report, verify_directory};
 
 use ledger_store::StoreError;
 

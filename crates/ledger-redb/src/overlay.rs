@@ -7,6 +7,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Topic and key of a system record.
+type SystemName = (Arc<str>, Arc<str>);
+
 /// Changes since a checkpoint. Sums are of these changes alone; the checkpoint joins them to what is stored.
 #[derive(Debug, Default)]
 pub(crate) struct Overlay {
@@ -25,7 +28,7 @@ pub(crate) struct Overlay {
     /// Idempotency keys, each with where its entry is.
     pub(crate) keys: FxHashMap<KeyFingerprint, (KeyRecord, Position)>,
     /// System records, by topic and key; `None` ends one.
-    pub(crate) system: BTreeMap<(Arc<str>, Arc<str>), Option<Arc<str>>>,
+    pub(crate) system: BTreeMap<SystemName, Option<Arc<str>>>,
     /// Names in the sums.
     names: Names,
     /// How many entries and system records came in.

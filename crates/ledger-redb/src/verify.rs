@@ -5,6 +5,7 @@
 //! made in a scratch folder, and the state file, its sums, places and keys are held against it, row by row. Memory stays
 //! bounded whatever the size of the journal.
 
+use crate::backup::committed_at;
 use crate::journal::{Content, Journal};
 use crate::keys::Run;
 use crate::medium::{Directory, Medium};
@@ -14,7 +15,7 @@ use crate::replay::{self, Misfit};
 use crate::shared::Shared;
 use crate::state::{StateFile, View};
 use crate::store::{RedbStore, Settings, open_matching};
-use ledger_core::{DAY_ROWS_MAX, DayUsage};
+use ledger_core::{DAY_ROWS_MAX, DayUsage, Timestamp};
 use ledger_store::{KeyFingerprint, StoreError, day_of, past};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -76,10 +77,34 @@ fn tell(progress: &mut Progress<'_>, done: u64, of: u64) -> Result<(), StoreErro
     }
 }
 
+/// For how long idempotency keys count: those that have lapsed may be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeysKept {
+    /// The present instant. A ledger whose last commit is later lives by that one's time: its clock was a test's.
+    pub now: Timestamp,
+    /// How long, in milliseconds.
+    pub for_ms: i64,
+}
+
+impl KeysKept {
+    fn forget_before_ms(self, journal: &Journal) -> Result<i64, StoreError> {
+        let mut last_at = None;
+        for number in (1..=journal.end()?.last_record).rev() {
+            // What cannot be read is told where it is verified.
+            last_at = journal.read(number).and_then(|content| committed_at(&content)).ok().flatten();
+            if last_at.is_some() {
+                break;
+            }
+        }
+        Ok(self.now.max(last_at.unwrap_or(self.now)).plus_millis(-self.for_ms).millis())
+    }
+}
+
 /// Verifies a data directory that no server holds, even one whose journal is too damaged for a store to open.
 pub fn verify_directory(
     root: &Path,
     settings: Settings,
+    keys: KeysKept,
     scratch: &Arc<dyn Medium>,
     progress: &mut Progress<'_>,
 ) -> Result<Report, StoreError> {
@@ -98,7 +123,8 @@ pub fn verify_directory(
             None
         }
     };
-    let verification = Verification { journal: &journal, live, settings, forget_before_ms: i64::MIN };
+    let forget_before_ms = keys.forget_before_ms(&journal)?;
+    let verification = Verification { journal: &journal, live, settings, forget_before_ms };
     verification.run(journal.end()?.last_record, scratch, report, progress)
 }
 

@@ -44,6 +44,11 @@ pub enum ServiceError {
         /// When it was opened.
         opened_at: Timestamp,
     },
+    /// Such work on the store is running already, and runs once at a time.
+    MaintenanceRunning {
+        /// What is running, such as `verification`.
+        work: &'static str,
+    },
     /// Too much is waiting; try again.
     Overloaded,
     /// The store does not take or give data now; try again.

@@ -1,7 +1,10 @@
-//! What the service asks of the world: a clock, randomness, and plugins that price. Production wires the system's and
-//! wasmtime's; tests wire their own.
+//! What the service asks of the world: a clock, randomness, plugins that price, and somebody who looks after the store.
+//! Production wires the system's, wasmtime's and the store's; tests wire their own.
 
+use crate::error::ServiceError;
 use ledger_core::{Digest, LineItem, Timestamp, UsageEvent};
+use std::io::Write;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The one source of time.
@@ -75,4 +78,48 @@ pub enum PluginFailure {
     Memory,
     /// It answered, but with lines that are no price: no sum, a negative sum, too many, too large.
     BadAnswer,
+}
+
+/// Looks after what is stored while it is being served. Both may take hours and block. Each runs once at a time, and
+/// fails with [`ServiceError::MaintenanceRunning`] otherwise.
+pub trait Maintenance: Send + Sync {
+    /// Holds everything up to now, or one account, against the journal. `progress` is told how much of how much is done,
+    /// first of all before anything is read, and ends the work by breaking. An account that is not there is refused.
+    fn verify(
+        &self,
+        account: Option<&str>,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Verification, ServiceError>;
+
+    /// Writes a consistent copy of everything to `out`, as a tar archive, at most at this pace. It is whole once this
+    /// returns `Ok`.
+    fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError>;
+}
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// Journal records that were read.
+    pub records: u64,
+    /// Entries that were checked.
+    pub entries: u64,
+    /// Accounts that were checked.
+    pub accounts: u64,
+    /// What is damaged; where there is very much, the first of it.
+    pub damages: Vec<DamageFound>,
+    /// How many were found.
+    pub damages_found: u64,
+}
+
+/// Something stored that is not what it must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamageFound {
+    /// The account's id, where one is concerned and known.
+    pub account: Option<String>,
+    /// The sequence of the entry.
+    pub sequence: Option<u64>,
+    /// The journal record.
+    pub record: Option<u64>,
+    /// What is wrong.
+    pub reason: String,
 }

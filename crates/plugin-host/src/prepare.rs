@@ -113,6 +113,15 @@ impl PluginHost {
         validate(&self.shared.engines.prepare, component, &self.shared.limits).map(|(description, _)| description)
     }
 
+    /// Says why a component with a configuration (JSON text) would not be made ready, without compiling it for calls. The
+    /// plugin runs, under the limits of loading a configuration.
+    pub fn check(&self, component: &[u8], config: &str) -> Result<(), PrepareError> {
+        let (_, component) =
+            validate(&self.shared.engines.prepare, component, &self.shared.limits).map_err(PrepareError::Rejected)?;
+        self.configure(&component, config)?;
+        Ok(())
+    }
+
     /// Makes a component with a configuration (JSON text) ready to be called. Takes milliseconds to seconds; not for the
     /// way of a request.
     pub fn prepare(&self, component: &[u8], config: &str) -> Result<Prepared, PrepareError> {
@@ -136,9 +145,7 @@ impl PluginHost {
             // Only what was accepted is ever kept, and the file is named by what it was compiled from.
             return ready(&compiled, None);
         }
-        let (_, original) =
-            validate(&shared.engines.prepare, component, &shared.limits).map_err(PrepareError::Rejected)?;
-        self.configure(&original, config)?;
+        self.check(component, config)?;
         match self.snapshot(component, config) {
             Ok(snapshot) => {
                 let code = run.precompile_component(&snapshot)?;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
+mod currencies;
 mod layers;
 mod node;
 mod plugin_configs;
@@ -13,8 +14,8 @@ mod read;
 mod section;
 
 pub use layers::Inputs;
-pub use node::{Problem, Problems};
-pub use read::load;
+pub use node::{Place, Problem, Problems};
+pub use read::{load, read};
 
 use ledger_core::{Amount, Plan};
 use std::net::SocketAddr;
@@ -126,6 +127,10 @@ pub struct PluginConfig {
     pub plugin: String,
     /// The configuration as the plugin gets it: JSON with sorted keys.
     pub json: String,
+    /// Where it stands, for whoever finds that the plugin refuses it.
+    pub place: Place,
+    /// The setting that holds what the plugin is configured with: `plugin_configs.NAME.config`, or `.file`.
+    pub setting: String,
 }
 
 /// What prices what.

@@ -48,15 +48,27 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+impl Problems {
+    /// All of them by source and line. The sort is stable: what is wrong on one line stays in the order in which it was
+    /// found.
+    pub fn sorted(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by(|a, b| (&a.source, a.line).cmp(&(&b.source, b.line)));
+        Self(problems)
+    }
+}
+
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) source: Arc<str>,
-    pub(crate) line: Option<usize>,
+pub struct Place {
+    /// The file, the variable or the flag.
+    pub source: Arc<str>,
+    /// The line in it, from 1.
+    pub line: Option<usize>,
 }
 
 impl Place {
-    pub(crate) fn problem(&self, key: &str, reason: impl Into<String>) -> Problem {
+    /// What is wrong with a setting that stands here.
+    pub fn problem(&self, key: &str, reason: impl Into<String>) -> Problem {
         Problem { source: self.source.clone(), line: self.line, key: key.to_owned(), reason: reason.into() }
     }
 }

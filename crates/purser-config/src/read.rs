@@ -14,6 +14,13 @@ use ledger_core::ids::is_name;
 /// # Errors
 /// Everything that is wrong with it, in all layers and in the files that it names: sorted by source and line.
 pub fn load(inputs: &Inputs<'_>) -> Result<Config, Problems> {
+    let (config, problems) = read(inputs);
+    if problems.is_empty() { Ok(config) } else { Err(Problems::sorted(problems)) }
+}
+
+/// Reads as much of a configuration as can be read, and everything that is wrong with it. Defaults stand in for what is
+/// missing or wrong, and are no configuration to run with: this is for whoever looks for more problems.
+pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut all = merged(inputs, &mut problems);
     let configs = names_in(&all, "plugin_configs");
@@ -38,9 +45,7 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Config, Problems> {
         let reason = format!("there is no such section{}", did_you_mean(&name, &known));
         problems.push(node.place.problem(&path("", &name), reason));
     }
-    // The sort is stable: what is wrong on one line stays in the order in which it was found.
-    problems.sort_by(|a, b| (&a.source, a.line).cmp(&(&b.source, b.line)));
-    if problems.is_empty() { Ok(config) } else { Err(Problems(problems)) }
+    (config, problems)
 }
 
 const SECTION_NAMES: [&str; 9] =

@@ -29,6 +29,11 @@ impl<'p> Section<'p> {
         self.members.contains_key(key)
     }
 
+    /// Where the table stands.
+    pub(crate) fn place(&self) -> Place {
+        self.place.clone()
+    }
+
     /// Where a member stands that was not taken yet; the table's own place if it has none of that name.
     pub(crate) fn place_of(&self, key: &str) -> Place {
         self.members.get(key).map_or_else(|| self.place.clone(), |node| node.place.clone())

@@ -82,7 +82,23 @@ fn the_shipped_configuration_is_what_the_contract_says() {
 /// Somebody who copies the two shipped files and changes nothing runs what is compiled in.
 #[test]
 fn the_shipped_file_given_as_a_file_is_the_default() {
-    assert_eq!(load_file(DEFAULT_CONFIG).unwrap(), load_with(None, &[]).unwrap());
+    let placeless = |mut config: Config| {
+        let nowhere = Place { source: "".into(), line: None };
+        config.plugin_configs.iter_mut().for_each(|plugin_config| plugin_config.place = nowhere.clone());
+        config
+    };
+    assert_eq!(placeless(load_file(DEFAULT_CONFIG).unwrap()), placeless(load_with(None, &[]).unwrap()));
+}
+
+/// Whoever loads the plugins can say where what they refuse is written.
+#[test]
+fn plugin_configurations_know_their_place() {
+    let config = load_file("[plugin_configs.own]\nplugin = \"p\"\nfile = \"prices.toml\"\n").unwrap();
+    let shown = |c: &PluginConfig| format!("{}:{}: {}", c.place.source, c.place.line.unwrap(), c.setting);
+    let found: Vec<String> = config.plugin_configs.iter().map(shown).collect();
+    assert_eq!(found[1], "etc/purser.toml:1: plugin_configs.own.file");
+    assert!(found[2].starts_with("config/purser.toml (compiled in):"), "{found:?}");
+    assert!(found[2].ends_with(": plugin_configs.voice.config"), "{found:?}");
 }
 
 #[test]
@@ -117,13 +133,14 @@ fn every_single_setting_has_a_variable() {
             found.push((section.clone(), key.to_owned()));
         }
     }
-    assert_eq!(found.len(), 18, "{found:?}");
+    assert_eq!(found.len(), 22, "{found:?}");
     for (section, key) in found {
         let variable = format!("PURSER_{section}_{key}").to_uppercase();
         let value = match key.as_str() {
             "listen" => "127.0.0.1:1",
             "keep_days" => "36",
             "stack_kib" => "16",
+            "checkpoint_entries" => "1000",
             _ => "1",
         };
         assert_ne!(load_with(None, &[(&variable, value)]).unwrap(), shipped, "{variable}");

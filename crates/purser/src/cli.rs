@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use ledger_core::Timestamp;
 use std::path::PathBuf;
 
@@ -20,6 +20,14 @@ pub(crate) enum Command {
     CheckConfig(CheckConfig),
     /// Drive a running server with a usage trace
     Replay(Box<trace_replay::Options>),
+    /// Hold everything that is stored against the journal: 0 whole, 1 damaged, 2 could not be verified
+    Verify(Verify),
+    /// Write a consistent copy of everything into a file, while a server may be running
+    Backup(Backup),
+    /// Make a data directory of a backup
+    Restore(Restore),
+    /// Move old journal segments to another disk, or bring them back
+    Archive(Archive),
     /// Work with rate tables
     #[command(subcommand)]
     Rates(Rates),
@@ -48,6 +56,86 @@ pub(crate) struct CheckConfig {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// Where the files of a ledger are.
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    /// The configuration file, which names the data directory
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The data directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<String>,
+}
+
+/// Where a ledger is, be it served or not.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    #[command(flatten)]
+    pub(crate) files: Files,
+    /// The server to ask [default: the one that holds the data directory, if any does]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "data"])]
+    pub(crate) server: Option<String>,
+    /// The administrator's key, to ask a server with
+    #[arg(long, env = "PURSER_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Only this account
+    #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
+    pub(crate) account: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file to write; - is the standard output
+    #[arg(value_name = "FILE.tar")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Read and send at most so much
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) mib_per_second: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup; - is the standard input
+    #[arg(value_name = "FILE.tar")]
+    pub(crate) file: PathBuf,
+    /// The data directory to make; it must not exist, or be empty
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// End with the last commit at or before TIME
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "record")]
+    pub(crate) until: Option<Timestamp>,
+    /// End with this journal record
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) record: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("which").args(["before", "keep", "restore"]).required(true)))]
+pub(crate) struct Archive {
+    /// The folder to move segments to, which must be there
+    #[arg(long, value_name = "FOLDER", required_unless_present = "restore", conflicts_with = "restore")]
+    pub(crate) to: Option<PathBuf>,
+    /// Move segments whose last entry is from before TIME
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) before: Option<Timestamp>,
+    /// Move all but the newest N segments; the newest always stays
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<usize>,
+    /// Bring all archived segments back
+    #[arg(long)]
+    pub(crate) restore: bool,
+    #[command(flatten)]
+    pub(crate) files: Files,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Rates {
     /// Make a rate table for per-model-rates of LiteLLM's price map, and write it to the output
@@ -70,4 +158,49 @@ pub(crate) struct Import {
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text)
         .ok_or_else(|| "must be an RFC 3339 date and time, such as 2026-11-16T18:15:46Z".to_owned())
+}
+
+fn parse_account(text: &str) -> Result<String, String> {
+    let is_one = ledger_core::ids::is_account_id(text);
+    is_one.then(|| text.to_owned()).ok_or_else(|| "an account's id has 1 to 128 of A-Z a-z 0-9 . _ : -".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        let words = std::iter::once("purser").chain(line.split(' '));
+        Cli::try_parse_from(words).map(|cli| cli.command).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn commands_say_one_place_and_one_choice() {
+        for line in [
+            "verify",
+            "verify --account acme:1 --data d",
+            "backup b.tar --server http://127.0.0.1:7070 --key k --mib-per-second 20",
+            "restore b.tar --data d --until 2026-11-16T18:15:46Z",
+            "restore - --data d --record 7",
+            "archive --to a --keep 3 --data d",
+            "archive --to a --before 2026-11-16T18:15:46Z",
+            "archive --restore",
+        ] {
+            assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
+        }
+        for (line, named) in [
+            ("verify --account a/b", "--account"),
+            ("verify --data d --server http://x", "--data"),
+            ("backup b.tar --mib-per-second 0", "--mib-per-second"),
+            ("restore b.tar", "--data"),
+            ("restore b.tar --data d --record 7 --until 2026-11-16T18:15:46Z", "--until"),
+            ("archive --to a", "--before"),
+            ("archive --keep 3", "--to"),
+            ("archive --to a --keep 3 --before 2026-11-16T18:15:46Z", "--before"),
+            ("archive --to a --restore", "--restore"),
+        ] {
+            let refused = parse(line).unwrap_err();
+            assert!(refused.contains(named), "{line}: {refused}");
+        }
+    }
 }

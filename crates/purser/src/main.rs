@@ -1,12 +1,15 @@
 //! The `purser` program: the server and its command line. The one place where the crates are put together.
 #![forbid(unsafe_code)]
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to the person who started it")]
 
 mod admin_key;
 mod cli;
 mod components;
 mod configuration;
+mod maintenance;
 mod rates;
+mod running;
 mod serve;
 mod system;
 
@@ -22,6 +25,10 @@ fn main() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Serve(arguments) => serve::run(&arguments),
         cli::Command::CheckConfig(arguments) => configuration::check(&arguments),
+        cli::Command::Verify(arguments) => maintenance::verify(&arguments),
+        cli::Command::Backup(arguments) => maintenance::backup(&arguments),
+        cli::Command::Restore(arguments) => maintenance::restore(&arguments),
+        cli::Command::Archive(arguments) => maintenance::archive(&arguments),
         cli::Command::Rates(cli::Rates::Import(arguments)) => rates::import(&arguments),
         cli::Command::Replay(options) => system::runtime()
             .and_then(|runtime| runtime.block_on(trace_replay::command(*options, &mut std::io::stdout()))),

@@ -1,7 +1,8 @@
 //! `purser serve`: configuration, wiring, serving, draining.
 
 use crate::cli::Serve;
-use crate::{admin_key, components, configuration, system};
+use crate::maintenance::{StoreMaintenance, remove_leftovers};
+use crate::{admin_key, components, configuration, running, system};
 use anyhow::{Context, anyhow};
 use axum::serve::ListenerExt;
 use http_api::{Api, router};
@@ -15,15 +16,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing_subscriber::EnvFilter;
 
 /// How often what is due is looked for.
 const DUE_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(arguments: &Serve) -> anyhow::Result<ExitCode> {
-    let filter = configuration::variable("PURSER_LOG").unwrap_or_else(|| "info".to_owned());
-    let filter = EnvFilter::try_new(&filter).with_context(|| format!("PURSER_LOG is {filter:?}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    system::log("info")?;
     let config = configuration::load(arguments)?;
     system::runtime()?.block_on(serve(config, arguments))
 }
@@ -34,7 +32,9 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         Some(clock) => clock.clone(),
         None => Arc::new(SystemClock),
     };
-    let ledger = open(&config, clock)?;
+    let data = &config.storage.data;
+    let store = open_store(&config)?;
+    let ledger = open(&config, store.clone(), clock.clone())?;
     let (keys, made) = admin_key::keys(&ledger)?;
     let api = Arc::new(Api {
         ledger: ledger.clone(),
@@ -45,12 +45,14 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
             batch_items_max: config.server.batch_items_max,
         },
         test_clock,
+        maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock))),
     });
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; is another server running there? --listen takes another address")
     })?;
     let address = listener.local_addr().context("the listening address is unknown")?;
+    running::announce(data, address)?;
     if let Some(secret) = made {
         println!("administrator's key, shown this once: {secret}");
     }
@@ -78,27 +80,27 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         server.abort();
     }
     let closed = tokio::task::spawn_blocking(move || ledger.close()).await.context("closing panicked")?;
+    running::withdraw(data)?;
     closed
         .map_err(|error| anyhow!("the ledger did not close cleanly; the next start replays its journal: {error:?}"))?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
-fn open(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<Ledger>> {
-    let settings = ledger_redb::Settings {
-        segment_bytes: config.storage.segment_bytes,
-        cache_bytes: config.storage.cache_bytes,
-        state_cache_bytes: config.storage.state_cache_bytes,
-        accounts_cached: config.storage.accounts_cached,
-        checkpoint_items: config.storage.checkpoint_items,
-        checkpoint_interval_ms: config.storage.checkpoint_interval_ms,
-        ..ledger_redb::Settings::default()
-    };
+fn open_store(config: &Config) -> anyhow::Result<Arc<RedbStore>> {
     let data = &config.storage.data;
-    let store = RedbStore::open(data, settings).with_context(|| format!("cannot open {}", data.display()))?;
+    let store = RedbStore::open(data, configuration::store_settings(config));
+    let store = store.with_context(|| format!("cannot open {}", data.display()))?;
+    // The directory is this process's own from here on.
+    running::withdraw(data)?;
+    remove_leftovers(data);
+    Ok(Arc::new(store))
+}
+
+fn open(config: &Config, store: Arc<RedbStore>, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<Ledger>> {
     let releases = components::releases(config)?;
     Ledger::open(Parts {
-        store: Arc::new(store),
+        store,
         clock,
         random: Arc::new(system::SystemRandom),
         plans: config.plans.iter().map(|plan| plan.definition.clone()).collect(),

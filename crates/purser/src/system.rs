@@ -1,9 +1,11 @@
-//! What the program takes from the system: randomness and a runtime.
+//! What the program takes from the system: randomness, a runtime, and a place for its log.
 
+use crate::configuration;
 use anyhow::Context;
 use ledger_service::ports::Random;
 use std::cell::RefCell;
 use tokio::runtime::{Builder, Runtime};
+use tracing_subscriber::EnvFilter;
 
 /// Randomness drawn ahead, for 64 salts.
 const POOL_BYTES: usize = 64 * 32;
@@ -38,6 +40,14 @@ impl Random for SystemRandom {
             bytes
         })
     }
+}
+
+/// Logs to the standard error from now on: what `PURSER_LOG` asks for, or else this.
+pub(crate) fn log(default: &str) -> anyhow::Result<()> {
+    let filter = configuration::variable("PURSER_LOG").unwrap_or_else(|| default.to_owned());
+    let filter = EnvFilter::try_new(&filter).with_context(|| format!("PURSER_LOG is {filter:?}"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    Ok(())
 }
 
 /// A runtime with a thread for each core.

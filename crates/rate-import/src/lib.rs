@@ -56,14 +56,18 @@ impl std::error::Error for ImportError {}
 
 /// The prices of the map that Purser has a unit for: LiteLLM's name, the unit, and for how many of it the table states
 /// credits.
-const PRICES: [(&str, &str, u64); 11] = [
+const PRICES: [(&str, &str, u64); 15] = [
     ("input_cost_per_token", "input_tokens", MILLION),
     ("cache_read_input_token_cost", "cache_read_tokens", MILLION),
+    ("cache_read_input_audio_token_cost", "cache_read_audio_tokens", MILLION),
     ("cache_creation_input_token_cost", "cache_write_tokens", MILLION),
+    ("cache_creation_input_token_cost_above_1hr", "cache_write_1h_tokens", MILLION),
     ("input_cost_per_audio_token", "audio_input_tokens", MILLION),
+    ("input_cost_per_image_token", "image_input_tokens", MILLION),
     ("output_cost_per_token", "output_tokens", MILLION),
     ("output_cost_per_reasoning_token", "reasoning_tokens", MILLION),
     ("output_cost_per_audio_token", "audio_output_tokens", MILLION),
+    ("output_cost_per_image_token", "image_output_tokens", MILLION),
     ("output_cost_per_image", "images", 1),
     ("input_cost_per_character", "characters", MILLION),
     ("input_cost_per_second", "seconds", 1),
@@ -72,14 +76,17 @@ const PRICES: [(&str, &str, u64); 11] = [
 
 const MILLION: u64 = 1_000_000;
 
-/// The named fall-back rules: where a provider has no price of its own for the first unit, it costs what the second
-/// does.
-const FALLBACKS: [(&str, &str); 5] = [
-    ("cache_read_tokens", "input_tokens"),
-    ("cache_write_tokens", "input_tokens"),
-    ("audio_input_tokens", "input_tokens"),
-    ("reasoning_tokens", "output_tokens"),
-    ("audio_output_tokens", "output_tokens"),
+/// The named fall-back rules: where a provider has no price of its own for the unit, it costs what the first of the
+/// others does that has one. Images that a model makes have none, since they cost many times what text does.
+const FALLBACKS: [(&str, &[&str]); 8] = [
+    ("cache_read_tokens", &["input_tokens"]),
+    ("cache_read_audio_tokens", &["cache_read_tokens", "audio_input_tokens", "input_tokens"]),
+    ("cache_write_tokens", &["input_tokens"]),
+    ("cache_write_1h_tokens", &["cache_write_tokens", "input_tokens"]),
+    ("audio_input_tokens", &["input_tokens"]),
+    ("image_input_tokens", &["input_tokens"]),
+    ("reasoning_tokens", &["output_tokens"]),
+    ("audio_output_tokens", &["output_tokens"]),
 ];
 
 /// The map's own explanation of its members, which is no model.
@@ -144,7 +151,8 @@ fn model(name: &str, stated: &RawValue, map: &PriceMap<'_>, credits_per_usd: u64
                 "" => None,
                 suffix => match context_size(suffix) {
                     Some(size) => Some(size),
-                    // Batch, flex and priority prices, and caches that live longer, are other products.
+                    // Batch, flex and priority prices are other products, and so are caches that live longer where
+                    // they have no row of their own.
                     None => continue,
                 },
             };
@@ -160,13 +168,21 @@ fn model(name: &str, stated: &RawValue, map: &PriceMap<'_>, credits_per_usd: u64
             return Err(format!("the map has no price for its {unit}"));
         }
     }
-    let lacks = |prices: &Prices, unit: &str| !prices.iter().any(|(priced, ..)| *priced == unit);
-    let fallbacks = FALLBACKS.into_iter().filter(|(unit, like)| {
-        lacks(&base, unit) || tiers.values().any(|tier| lacks(tier, unit) && !lacks(tier, like))
-    });
+    let fallbacks = fallbacks(&base, &tiers);
     let provider = members.get("litellm_provider").and_then(|v| serde_json::from_str::<String>(v.get()).ok());
     let provider = provider.unwrap_or_default();
-    Ok(Model { names: names(name, &provider, map), fallbacks: fallbacks.collect(), provider, base, tiers })
+    Ok(Model { names: names(name, &provider, map), fallbacks, provider, base, tiers })
+}
+
+/// The rules that the model needs: for units that it has no price of its own for, in all sizes of context or in one.
+fn fallbacks(base: &Prices, tiers: &BTreeMap<u64, Prices>) -> Vec<(&'static str, &'static str)> {
+    let has = |prices: &Prices, unit: &str| prices.iter().any(|(priced, ..)| *priced == unit);
+    let rule = |(unit, others): (&'static str, &[&'static str])| {
+        let like = *others.iter().find(|like| has(base, like))?;
+        let is_needed = !has(base, unit) || tiers.values().any(|tier| !has(tier, unit) && has(tier, like));
+        is_needed.then_some((unit, like))
+    };
+    FALLBACKS.into_iter().filter_map(rule).collect()
 }
 
 /// A name that begins with its provider, and that nothing else has without it, is priced without it too.

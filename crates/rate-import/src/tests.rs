@@ -10,6 +10,16 @@ const MAP: &str = r#"{
         "output_cost_per_reasoning_token": 9e-06, "input_cost_per_token_above_200k_tokens": 2.5e-06,
         "output_cost_per_token_above_200k_tokens": 1.5e-05, "cache_creation_input_token_cost": 0.0,
         "cache_read_input_token_cost_above_200k_tokens_priority": 1},
+    "claude": {"litellm_provider": "anthropic", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05,
+        "cache_creation_input_token_cost": 3.75e-06, "cache_creation_input_token_cost_above_1hr": 6e-06,
+        "cache_creation_input_token_cost_above_1hr_above_200k_tokens": 1.2e-05,
+        "cache_creation_input_token_cost_above_200k_tokens": 7.5e-06},
+    "realtime": {"litellm_provider": "openai", "input_cost_per_token": 6e-07, "output_cost_per_token": 2.4e-06,
+        "input_cost_per_audio_token": 1e-05, "output_cost_per_audio_token": 2e-05,
+        "cache_read_input_token_cost": 6e-08, "cache_read_input_audio_token_cost": 3e-07,
+        "input_cost_per_image_token": 8e-07},
+    "audio": {"litellm_provider": "openai", "input_cost_per_token": 2.5e-06, "output_cost_per_token": 1e-05,
+        "input_cost_per_audio_token": 4e-05},
     "mistral/large": {"litellm_provider": "mistral", "input_cost_per_token": 5e-07, "output_cost_per_token": 1.5e-06},
     "mistral/dup": {"litellm_provider": "mistral", "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06},
     "dup": {"litellm_provider": "x", "input_cost_per_token": 2e-06, "output_cost_per_token": 2e-06},
@@ -48,9 +58,34 @@ fn prices_are_exact_and_fallbacks_are_named() {
     for (model, quantities, expected) in rows {
         assert_eq!(cost(&table, model, quantities), Ok(expected), "{model} {quantities:?}");
     }
-    assert!(table.contains(r#"fallbacks = { cache_write_tokens = "input_tokens", "#), "{table}");
+    assert!(table.contains(r#"fallbacks = { cache_read_audio_tokens = "cache_read_tokens", "#), "{table}");
     assert!(cost(&table, "gpt-4o", &[("input_tokens", 1)]).is_err());
     assert!(!table.contains("batches") && !table.contains("priority"), "other products are not imported");
+}
+
+#[test]
+fn what_lives_longer_or_is_no_text_has_its_own_price_or_a_named_one() {
+    let table = imported(&["claude", "realtime", "audio", "gpt-4o-mini"]).toml;
+    let rows: [(&str, Quantities<'_>, i64); 11] = [
+        ("claude", &[("cache_write_tokens", 1)], 3_750),
+        ("claude", &[("cache_write_1h_tokens", 1)], 6_000),
+        // Tokens that are written to a cache are context too, and have prices of their own in a large one.
+        ("claude", &[("cache_write_1h_tokens", 200_001)], 200_001 * 12_000),
+        ("claude", &[("cache_write_tokens", 200_001)], 200_001 * 7_500),
+        ("gpt-4o-mini", &[("cache_write_1h_tokens", 1)], 150),
+        ("realtime", &[("cache_read_tokens", 1)], 60),
+        ("realtime", &[("cache_read_audio_tokens", 1)], 300),
+        ("realtime", &[("image_input_tokens", 1)], 800),
+        // No price of a cached token is known, so that cached audio costs what audio costs.
+        ("audio", &[("cache_read_audio_tokens", 1)], 40_000),
+        ("gpt-4o-mini", &[("cache_read_audio_tokens", 1)], 75),
+        ("gpt-4o-mini", &[("image_input_tokens", 1)], 150),
+    ];
+    for (model, quantities, expected) in rows {
+        assert_eq!(cost(&table, model, quantities), Ok(expected), "{model} {quantities:?}");
+    }
+    assert!(table.contains(r#"cache_write_1h_tokens = "input_tokens""#), "{table}");
+    assert!(cost(&table, "gpt-4o-mini", &[("image_output_tokens", 1)]).is_err(), "an image costs more than text");
 }
 
 #[test]

@@ -6,8 +6,9 @@
 use crate::wire;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -19,6 +20,8 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may take, from the first byte sent to the last received.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection is silent before the other machine is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 /// The largest answer that is taken, in bytes: a batch of 10,000 with room to spare.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How much of an answer that nobody expected is shown.
@@ -42,6 +45,9 @@ pub enum ClientError {
     /// No connection, or it broke before the answer was whole.
     #[error("the server cannot be reached, or hung up before it answered")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer began and did not end.
+    #[error("the server broke its answer off; its log says why")]
+    BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The answer took too long.
     #[error("the server did not answer within {} s", ANSWER_TIMEOUT.as_secs())]
     TimedOut,
@@ -210,16 +216,23 @@ impl Client {
         tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(request)).await.map_err(|_| ClientError::TimedOut)?
     }
 
+    /// Sends a request once and returns as soon as the answer begins, however long the rest may take. What is no
+    /// success is read to its end.
+    ///
+    /// # Errors
+    /// Where no answer began, or one that is no success was not whole.
+    pub async fn open(&self, call: &Call) -> Result<Opened, ClientError> {
+        let request = self.request(call)?;
+        let response = self.http.request(request).await.map_err(|error| ClientError::Unreachable(error.into()))?;
+        if response.status().is_success() {
+            return Ok(Opened::Stream(Stream { body: response.into_body() }));
+        }
+        whole(response).await.map(Opened::Refused)
+    }
+
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
         let response = self.http.request(request).await.map_err(|error| ClientError::Unreachable(error.into()))?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(ClientError::Unreachable)?;
-        Ok(Answer {
-            status: head.status.as_u16(),
-            replay: text(&head.headers, "idempotency-hit") == Some("true"),
-            retry_after_s: text(&head.headers, RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()),
-            body: body.to_bytes(),
-        })
+        whole(response).await
     }
 
     fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, ClientError> {
@@ -237,10 +250,54 @@ impl Client {
     }
 }
 
+/// An answer that has begun.
+#[derive(Debug)]
+pub enum Opened {
+    /// A success, whose body is still coming.
+    Stream(Stream),
+    /// Anything else.
+    Refused(Answer),
+}
+
+/// A body that is still coming.
+#[derive(Debug)]
+pub struct Stream {
+    body: Incoming,
+}
+
+impl Stream {
+    /// The next bytes; `None` at the end, which is then that of the whole body.
+    ///
+    /// # Errors
+    /// Where the server broke off.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| ClientError::BrokenOff(error.into()))?;
+            if let Ok(bytes) = frame.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+}
+
+async fn whole(response: Response<Incoming>) -> Result<Answer, ClientError> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(ClientError::Unreachable)?;
+    Ok(Answer {
+        status: head.status.as_u16(),
+        replay: text(&head.headers, "idempotency-hit") == Some("true"),
+        retry_after_s: text(&head.headers, RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()),
+        body: body.to_bytes(),
+    })
+}
+
 fn new_pool() -> legacy::Client<HttpConnector, Full<Bytes>> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    // A body that is waited for without a limit ends at least with the machine that sends it.
+    connector.set_keepalive(Some(KEEPALIVE));
     legacy::Client::builder(TokioExecutor::new()).build(connector)
 }
 

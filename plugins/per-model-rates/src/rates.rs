@@ -42,8 +42,17 @@ pub(crate) struct Rate {
     pub(crate) per: u64,
 }
 
-/// The units that make up the context by which a tier is chosen (ledger rules, section 8).
-const CONTEXT_UNITS: [&str; 3] = ["input_tokens", "cache_read_tokens", "cache_write_tokens"];
+/// The units that make up the context by which a tier is chosen: input of every kind, read from a cache or written to
+/// one or neither (ledger rules, section 8).
+const CONTEXT_UNITS: [&str; 7] = [
+    "input_tokens",
+    "audio_input_tokens",
+    "image_input_tokens",
+    "cache_read_tokens",
+    "cache_read_audio_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+];
 
 pub(crate) fn price(rates: &PerModelRates, event: &UsageEvent) -> Result<Quote, Refusal> {
     if event.quantities.iter().all(|quantity| quantity.amount == 0) {

@@ -9,7 +9,8 @@ const CONFIG: &str = r#"{
          "fallbacks": {"reasoning_tokens": "output_tokens", "cache_write_tokens": "input_tokens"}},
         {"models": "gemini-2.5-pro",
          "per_million": {"input_tokens": "1250", "cache_read_tokens": "125", "output_tokens": "10000"},
-         "fallbacks": {"reasoning_tokens": "output_tokens", "cache_write_tokens": "input_tokens"},
+         "fallbacks": {"reasoning_tokens": "output_tokens", "cache_write_tokens": "input_tokens",
+                       "audio_input_tokens": "input_tokens"},
          "tiers": [{"above_context_tokens": 200000,
                     "per_million": {"input_tokens": "2500", "output_tokens": "15000"}}]},
         {"models": ["claude-*"], "per_million": {"input_tokens": "3000"}, "per_unit": {"images": "1.5"}}
@@ -75,6 +76,7 @@ fn a_tier_is_chosen_by_the_context_and_applies_to_every_token() {
             "input_tokens=1 cache_read_tokens=200000 output_tokens=1",
             "25017500: cache read tokens 25000000, input tokens 2500, output tokens 15000",
         ),
+        ("input_tokens=1 audio_input_tokens=200000", "500002500: audio input tokens 500000000, input tokens 2500"),
         ("input_tokens=1 output_tokens=300000", "3000001250: input tokens 1250, output tokens 3000000000"),
         // Reasoning has no price of its own, so it costs what output costs, in the tier too.
         ("input_tokens=200001 reasoning_tokens=1", "500017500: input tokens 500002500, reasoning tokens 15000"),

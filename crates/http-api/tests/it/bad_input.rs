@@ -23,6 +23,14 @@ fn charge_with(member: &str, value: &str) -> Vec<u8> {
     body.into_bytes()
 }
 
+/// A charge with a provider's own object in place of units.
+fn charge_of(provider: &str, usage: &str) -> Vec<u8> {
+    let provided = format!(r#"{{"provider":"{provider}","usage":{usage}}}"#);
+    let body = charge_with("usage", "null");
+    let body = String::from_utf8(body).unwrap();
+    format!("{},\"provider_usage\":{provided}}}", body.strip_suffix('}').unwrap()).into_bytes()
+}
+
 #[tokio::test]
 async fn bad_charges_get_a_named_problem_and_change_nothing() {
     let client = Client::new();
@@ -50,6 +58,11 @@ async fn bad_charges_get_a_named_problem_and_change_nothing() {
         (charge_with("usage", "[]"), 400, "invalid-request"),
         (charge_with("usage", "null"), 400, "invalid-request"),
         (charge_with("provider_usage", r#"{"provider":"openai","usage":{}}"#), 400, "invalid-request"),
+        (charge_of("openai", "{}"), 400, "invalid-request"),
+        (charge_of("openai", r#"{"total_tokens":500}"#), 400, "invalid-request"),
+        (charge_of("openai", r#"{"input_tokens":1,"output_tokens":1,"total_tokens":500}"#), 400, "invalid-request"),
+        (charge_of("anthropic", r#"{"input_tokens":1,"dream_tokens":1}"#), 400, "invalid-request"),
+        (charge_of("anthropic", r#"{"input_tokens":0,"server_tool_use":{"web_search_requests":1}}"#), 422, "unpriced"),
         (charge_with("usage", r#"{"furlongs":1}"#), 422, "unpriced"),
         (charge_with("model", r#""nobody""#), 422, "unpriced"),
         (charge_with("activity", r#""mail""#), 422, "unpriced"),

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_api::{Api, Keys, Limits, hash_of_secret, router};
+use ledger_service::ports::Maintenance;
 use std::sync::Arc;
 use testkit::Kit;
 use tower::ServiceExt;
@@ -28,12 +29,18 @@ pub(crate) struct Answer {
 impl Client {
     /// Routes with small limits, and the kit's clock as the test clock.
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// The same with somebody who looks after the store.
+    pub(crate) fn with(maintenance: Option<Arc<dyn Maintenance>>) -> Self {
         let kit = Kit::new();
         let api = Api {
             ledger: kit.ledger.clone(),
             keys: Keys::of_admins(vec![hash_of_secret(ADMIN_KEY)]),
             limits: Limits { body_bytes_max: 65_536, batch_body_bytes_max: 131_072, batch_items_max: 100 },
             test_clock: Some(kit.clock.clone()),
+            maintenance,
         };
         Self { kit, router: router(Arc::new(api)) }
     }

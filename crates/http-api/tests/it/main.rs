@@ -4,4 +4,5 @@
 mod bad_input;
 mod client;
 mod exchanges;
+mod maintenance;
 mod reading;

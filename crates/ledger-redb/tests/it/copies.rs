@@ -2,7 +2,7 @@
 
 use crate::disk::Disk;
 use ledger_core::Timestamp;
-use ledger_redb::{Damage, Directory, Medium, RedbStore, Report, Settings, Until, restore, verify_directory};
+use ledger_redb::{Damage, Directory, KeysKept, Medium, RedbStore, Report, Settings, Until, restore, verify_directory};
 use ledger_store::conformance::work::{Worked, at, work};
 use ledger_store::{Batch, EntryQuery, LedgerStore, SystemRecord, Wanted};
 use redb::ReadableTable;
@@ -45,7 +45,14 @@ fn verified(root: &Path) -> Report {
 }
 
 fn verified_unopened(root: &Path) -> Report {
-    verify_directory(&root.join("data"), small_segments(), &scratch(root, "scratch"), &mut keep_on).unwrap()
+    verified_with(root, KeysKept { now: at(0), for_ms: i64::MAX / 2 })
+}
+
+fn verified_with(root: &Path, keys: KeysKept) -> Report {
+    let scratch = scratch(root, "scratch");
+    let report = verify_directory(&root.join("data"), small_segments(), keys, &scratch, &mut keep_on).unwrap();
+    std::fs::remove_dir_all(root.join("scratch")).unwrap();
+    report
 }
 
 pub(crate) fn reasons(report: &Report) -> Vec<String> {
@@ -78,6 +85,25 @@ fn what_is_whole_is_found_whole() {
     let one = store.verify_account("a1", &mut keep_on).unwrap();
     assert_eq!((reasons(&one), one.accounts), (Vec::new(), 1));
     assert_eq!(store.verify_account("nobody", &mut keep_on).unwrap().damages_found, 1);
+}
+
+#[test]
+fn keys_that_have_lapsed_are_not_missed() {
+    let root = tempfile::tempdir().unwrap();
+    let store = RedbStore::open(&root.path().join("data"), small_segments()).unwrap();
+    work(&store, 100);
+    store.checkpoint().unwrap();
+    store.forget_keys(at(100 * 600_000)).unwrap();
+    let record = SystemRecord { topic: "t".into(), key: "k".into(), value: Some("v".into()) };
+    store.commit(Batch { accounts: Vec::new(), system: vec![record] }).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let hour_ms = 3_600_000;
+    let lost = verified_with(root.path(), KeysKept { now: at(0), for_ms: 5 * hour_ms });
+    assert!(lost.damages_found > 0 && reasons(&lost)[0].contains("key"), "{:?}", reasons(&lost));
+    // Nothing was committed in the last minute before that moment.
+    let lapsed = verified_with(root.path(), KeysKept { now: at(100 * 600_000), for_ms: 60_000 });
+    assert_eq!(reasons(&lapsed), [""; 0]);
 }
 
 #[test]

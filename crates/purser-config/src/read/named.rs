@@ -3,13 +3,14 @@
 use crate::layers::Inputs;
 use crate::node::{Node, Problem, Value};
 use crate::section::{Section, amount, did_you_mean, not_exact, positive_amount, text, whole};
-use crate::{Pack, PlanConfig, PluginConfig, RateCard, Rule, plugin_configs};
+use crate::{Pack, PlanConfig, PluginConfig, RateCard, Rule, currencies, plugin_configs};
 use ledger_core::{Amount, Period, Plan, Rollover};
 
 pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inputs<'_>) -> PluginConfig {
     let plugin = section.required("plugin", plugin_name);
     let file = section.take("file");
     let inline = section.take("config");
+    let setting = section.key(if file.is_some() { "file" } else { "config" });
     let json = match (file, inline) {
         (Some(file), None) => match text(&file.value) {
             Ok(path) => {
@@ -29,12 +30,18 @@ pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inpu
             section.problem_at(&config.place, "config", format!("must be a table, not {}", config.value.kind()));
             None
         }
-        _ => {
-            section.problem("file", "give either a file or a config, and not both");
+        (Some(_), Some(config)) => {
+            section.problem_at(&config.place, "config", "stands beside file; keep one of them");
+            None
+        }
+        (None, None) => {
+            let table = section.key("config");
+            let reason = format!("is required: a TOML file, or [{table}] in its place, which may be empty");
+            section.problem("file", reason);
             None
         }
     };
-    PluginConfig { name: name.to_owned(), plugin, json: json.unwrap_or_default() }
+    PluginConfig { name: name.to_owned(), plugin, json: json.unwrap_or_default(), place: section.place(), setting }
 }
 
 /// Reads a plugin's name, which is that of a file too: one that leads out of its folder is none.
@@ -157,12 +164,19 @@ fn cycle(value: &Value) -> Result<Cycle, String> {
 }
 
 pub(super) fn pack(name: &str, section: &mut Section<'_>) -> Pack {
-    Pack {
+    let place = section.place_of("price");
+    let pack = Pack {
         name: name.to_owned(),
         credits: section.required("credits", positive_amount),
         price: section.required("price", price),
         currency: section.required("currency", currency),
+    };
+    let decimals = pack.price.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    // What could not be read is empty, and is a problem already.
+    if !pack.currency.is_empty() && decimals > currencies::decimals(&pack.currency) {
+        section.problem_at(&place, "price", currencies::too_fine(&pack.price, &pack.currency));
     }
+    pack
 }
 
 /// Reads a price, and keeps it as it was written: `5.00` stays so.

@@ -45,6 +45,59 @@ fn a_server_does_not_start_with_a_configuration_that_is_wrong() {
     assert!(!data.exists(), "nothing was begun");
 }
 
+/// A configuration that only its plugins can judge, beside one mistake that needs no plugin.
+const FOR_PLUGINS_TO_REFUSE: &str = r#"[plugin_configs.gone]
+plugin = "no-such-plugin"
+config = {}
+
+[plugin_configs.voice]
+plugin = "call-minutes"
+[plugin_configs.voice.config]
+per_minute = "twelve"
+colour = "red"
+
+[plugin_configs.rates]
+plugin = "per-model-rates"
+file = "rates.toml"
+
+[plugin_configs.fine]
+plugin = "call-minutes"
+[plugin_configs.fine.config]
+per_minute = "12"
+"#;
+
+#[test]
+fn check_config_and_serve_say_what_plugins_refuse_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("purser.toml");
+    std::fs::write(folder.path().join("rates.toml"), "[[models]]\nmodels = [\"m\"]\n").unwrap();
+    let data = folder.path().join("data");
+    for mistake in ["", "[server]\nlisten = 7070\n"] {
+        std::fs::write(&file, format!("{FOR_PLUGINS_TO_REFUSE}{mistake}")).unwrap();
+        let checked = run(&["check-config", "--config", file.to_str().unwrap()]);
+        assert_eq!(checked.status.code(), Some(64));
+        let problems = said(&checked.stderr);
+        for part in [
+            "purser.toml:1: plugin_configs.gone.plugin: the component no-such-plugin.wasm is in none of",
+            "purser.toml:5: plugin_configs.voice.config.per_minute: call-minutes refuses it: ",
+            "purser.toml:5: plugin_configs.voice.config.colour: call-minutes refuses it: no such setting",
+            "purser.toml:11: plugin_configs.rates.file: per-model-rates refuses models[0].per_million: ",
+        ] {
+            assert!(problems.contains(part), "{part} is missing from\n{problems}");
+        }
+        assert_eq!(problems.contains("server.listen"), !mistake.is_empty(), "{problems}");
+        assert!(!problems.contains("plugin_configs.fine"), "{problems}");
+        let served = run(&["serve", "--config", file.to_str().unwrap(), "--data", data.to_str().unwrap()]);
+        assert_eq!(served.status.code(), Some(64));
+        assert!(
+            said(&served.stderr).contains(problems),
+            "{}\nis not what serve says:\n{}",
+            problems,
+            said(&served.stderr)
+        );
+    }
+}
+
 #[test]
 fn a_short_admin_key_is_refused() {
     let folder = tempfile::tempdir().unwrap();

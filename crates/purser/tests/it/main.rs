@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "test code: panicking is how it fails")]
 
 mod command_line;
+mod maintenance;
 mod outages;
 mod server;
 mod serving;

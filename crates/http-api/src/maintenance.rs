@@ -1,0 +1,115 @@
+//! `GET /v1/verification` and `GET /v1/backup`: looking after the store while it serves. Both stream for as long as the
+//! work takes, and end it when the client goes away.
+
+use crate::fields::{Fields, account_id, number_in};
+use crate::problem::Problem;
+use crate::router::Api;
+use crate::stream::written::{self, Out};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::response::Response;
+use ledger_service::ServiceError;
+use ledger_service::ports::{DamageFound, Maintenance, Verification};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a client is told how far a verification has come.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+/// More than any disk or wire gives.
+const MIB_PER_SECOND_MAX: u64 = 1_000_000;
+const MIB: u64 = 1 << 20;
+
+pub(crate) async fn verify(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
+    let maintenance = maintenance(&api, &uri)?;
+    let mut fields = Fields::of_query(&uri)?;
+    let account = fields.optional("account", account_id);
+    fields.finish()?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    let work = move |out: &mut Out| {
+        let mut told_at: Option<Instant> = None;
+        let mut progress = |done: u64, of: u64| {
+            if done < of && told_at.is_some_and(|at| at.elapsed() < PROGRESS_INTERVAL) {
+                return ControlFlow::Continue(());
+            }
+            told_at = Some(Instant::now());
+            // The store is held while it is verified, so a slow client must not hold the verification.
+            let told = line(&Line::Progress { done, of }).and_then(|line| out.write_if_taken(line));
+            if told.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        let found = maintenance.verify(account.as_deref(), &mut progress)?;
+        line(&Line::Report(ReportAnswer::new(&found)))
+            .and_then(|line| out.write_all(&line))
+            .map_err(|error| ServiceError::Internal { detail: error.to_string() })
+    };
+    written::answer(headers, work).await
+}
+
+pub(crate) async fn back_up(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
+    let maintenance = maintenance(&api, &uri)?;
+    let mut fields = Fields::of_query(&uri)?;
+    let mib_per_second = fields.optional("mib_per_second", number_in(1..=MIB_PER_SECOND_MAX));
+    fields.finish()?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
+    let disposition = HeaderValue::from_static("attachment; filename=\"purser-backup.tar\"");
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
+    let work = move |out: &mut Out| maintenance.back_up(mib_per_second.map(|mib| mib * MIB), out);
+    written::answer(headers, work).await
+}
+
+/// Where nobody looks after the store, there is no such route.
+fn maintenance(api: &Api, uri: &Uri) -> Result<Arc<dyn Maintenance>, Problem> {
+    api.maintenance.clone().ok_or_else(|| Problem::not_found(uri.path()))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Line<'a> {
+    Progress { done: u64, of: u64 },
+    Report(ReportAnswer<'a>),
+}
+
+#[derive(Serialize)]
+struct ReportAnswer<'a> {
+    records: u64,
+    entries: u64,
+    accounts: u64,
+    damages_found: u64,
+    damages: Vec<DamageAnswer<'a>>,
+}
+
+#[derive(Serialize)]
+struct DamageAnswer<'a> {
+    account: Option<&'a str>,
+    sequence: Option<u64>,
+    record: Option<u64>,
+    reason: &'a str,
+}
+
+impl<'a> ReportAnswer<'a> {
+    fn new(found: &'a Verification) -> Self {
+        let damage = |damage: &'a DamageFound| DamageAnswer {
+            account: damage.account.as_deref(),
+            sequence: damage.sequence,
+            record: damage.record,
+            reason: &damage.reason,
+        };
+        Self {
+            records: found.records,
+            entries: found.entries,
+            accounts: found.accounts,
+            damages_found: found.damages_found,
+            damages: found.damages.iter().map(damage).collect(),
+        }
+    }
+}
+
+fn line(line: &Line<'_>) -> io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec(line)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}

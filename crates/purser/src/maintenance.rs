@@ -1,0 +1,26 @@
+//! Looking after a ledger: verifying it, backing it up, making one of a backup, and archiving old journal segments.
+//!
+//! One process owns the files. So a command opens the data directory where nobody holds it, and otherwise asks the server
+//! that does; what runs there is [`StoreMaintenance`], over the same functions.
+
+mod archive;
+mod backup;
+mod bundle;
+mod kept;
+mod manifest;
+mod pace;
+mod progress;
+mod remote;
+mod restore;
+mod scratch;
+mod server;
+mod target;
+mod unpack;
+mod verify;
+
+pub(crate) use archive::archive;
+pub(crate) use backup::backup;
+pub(crate) use restore::restore;
+pub(crate) use scratch::remove_leftovers;
+pub(crate) use server::StoreMaintenance;
+pub(crate) use verify::verify;
