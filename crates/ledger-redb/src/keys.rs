@@ -5,11 +5,10 @@
 //! usually brings a key that nobody has seen, and the filters answer that from memory. Small runs are merged, so that
 //! there are few to ask; a run whose keys have all lapsed is removed whole.
 
-use crate::medium::Medium;
+use crate::medium::{Medium, read};
 use crate::position::Position;
 use ledger_store::{KeyFingerprint, StoreError};
 use redb::StorageBackend;
-use std::io;
 
 /// A key as it stands in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -229,12 +228,6 @@ fn checksum(words: &[u64]) -> u64 {
 
 fn words_of(bytes: &[u8]) -> Vec<u64> {
     bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default())).collect()
-}
-
-fn read(file: &dyn StorageBackend, at: u64, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.read(at, &mut bytes)?;
-    Ok(bytes)
 }
 
 struct RunWriter<'a> {

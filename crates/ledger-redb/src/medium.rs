@@ -39,6 +39,13 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     fn path(&self, name: &str) -> PathBuf;
 }
 
+/// Reads so many bytes of a file.
+pub(crate) fn read(file: &dyn StorageBackend, at: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.read(at, &mut bytes)?;
+    Ok(bytes)
+}
+
 /// A directory that this process owns.
 #[derive(Debug)]
 pub struct Directory {

@@ -6,7 +6,7 @@
 //! numbers are little-endian. It counts only once its footer is whole, and the redb file goes only after that.
 
 use crate::journal::Parts;
-use crate::medium::Medium;
+use crate::medium::{Medium, read};
 use ledger_store::StoreError;
 use redb::StorageBackend;
 use sha2::{Digest, Sha256};
@@ -289,10 +289,4 @@ impl Sealer {
         self.buffer.clear();
         Ok(())
     }
-}
-
-fn read(file: &dyn StorageBackend, at: u64, length: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-    file.read(at, &mut bytes)?;
-    Ok(bytes)
 }
