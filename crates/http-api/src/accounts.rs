@@ -90,10 +90,11 @@ pub(crate) async fn read_balance(
 }
 
 #[derive(Serialize)]
-struct AccountAnswer<'a> {
+pub(crate) struct AccountAnswer<'a> {
     account: &'a str,
     name: Option<&'a str>,
     plan: &'a str,
+    next_plan: Option<&'a str>,
     status: &'static str,
     timezone: &'static str,
     cycle_anchor: Shown<Timestamp>,
@@ -112,12 +113,13 @@ struct CycleAnswer {
 }
 
 impl<'a> AccountAnswer<'a> {
-    fn new(account: &'a Account) -> Self {
+    pub(crate) fn new(account: &'a Account) -> Self {
         let terms = account.next_terms.unwrap_or(account.terms);
         Self {
             account: &account.id,
             name: account.name.as_deref(),
             plan: &account.plan,
+            next_plan: account.next_plan.as_deref(),
             status: account.status.name(),
             timezone: terms.zone.name(),
             cycle_anchor: Shown(terms.anchor),
@@ -130,7 +132,7 @@ impl<'a> AccountAnswer<'a> {
 }
 
 #[derive(Serialize)]
-struct BalanceAnswer<'a> {
+pub(crate) struct BalanceAnswer<'a> {
     account: &'a str,
     at: Shown<Timestamp>,
     cycle: CycleAnswer,
@@ -165,7 +167,7 @@ struct ForecastAnswer {
 }
 
 impl<'a> BalanceAnswer<'a> {
-    fn new(account: &'a str, balance: &Balance) -> Self {
+    pub(crate) fn new(account: &'a str, balance: &Balance) -> Self {
         Self {
             account,
             at: Shown(balance.at),

@@ -59,18 +59,19 @@ pub(crate) enum NeedsKey {
     No,
 }
 
-const ON_EXCESS: [(OnExcess, &str); 3] =
-    [(OnExcess::Reject, "reject"), (OnExcess::Cap, "cap"), (OnExcess::Overflow, "overflow")];
+/// Reads the caller's own id, which must be there where no header is.
+pub(crate) fn event_id_of(fields: &mut Fields<'_>, key: Option<&str>, needs: NeedsKey) -> Option<String> {
+    if needs == NeedsKey::Yes && key.is_none() && !fields.has("id") {
+        fields.problem("id", "is required where no Idempotency-Key header is sent, so that nothing is charged twice");
+        return None;
+    }
+    fields.optional("id", event_id)
+}
 
 /// Reads the body of a charge or a quote.
 pub(crate) fn charge_input(body: Json<'_>, key: Option<String>, needs: NeedsKey) -> Result<ChargeInput, ServiceError> {
     let mut fields = Fields::open(body)?;
-    let id = if needs == NeedsKey::Yes && key.is_none() && !fields.has("id") {
-        fields.problem("id", "is required where no Idempotency-Key header is sent, so that nothing is charged twice");
-        None
-    } else {
-        fields.optional("id", event_id)
-    };
+    let id = event_id_of(&mut fields, key.as_deref(), needs);
     let input = ChargeInput {
         id,
         key,
@@ -81,7 +82,7 @@ pub(crate) fn charge_input(body: Json<'_>, key: Option<String>, needs: NeedsKey)
         quantities: provider_usage::quantities(&mut fields).into(),
         occurred_at: fields.optional("occurred_at", instant),
         attributes: fields.text_map("attributes").unwrap_or_default(),
-        on_excess: fields.optional("on_excess", member(&ON_EXCESS)).unwrap_or_default(),
+        on_excess: fields.optional("on_excess", member(&OnExcess::ALL)).unwrap_or_default(),
     };
     fields.finish()?;
     Ok(input)
@@ -99,7 +100,8 @@ pub(crate) struct ChargeAnswer<'a> {
     remaining: Shown<Amount>,
     spendable: Shown<Amount>,
     entry: EntryAnswer,
-    rating: RatingAnswer<'a>,
+    /// `None` for credits that were named, and not priced.
+    rating: Option<RatingAnswer<'a>>,
 }
 
 /// The lines of a price.
@@ -133,21 +135,26 @@ impl<'a> ChargeAnswer<'a> {
     pub(crate) fn new(charged: &'a Charged) -> Result<Self, ServiceError> {
         let recorded = &*charged.recorded;
         let entry = &recorded.sealed.entry;
-        let Body::Charge(charge) = &entry.body else {
+        let (credits, uncollected, items, by) = match &entry.body {
+            Body::Charge(charge) => (debited(charge)?, charge.uncollected, &charge.items, Some(&charge.rating)),
+            Body::Settle(settle) => {
+                let collected = settle.collected().unwrap_or_default();
+                (collected, settle.uncollected(), &settle.items, settle.terms.rating.as_ref())
+            }
             // A key stands for one use case only, since the content says which; so this is damage.
-            return Err(ServiceError::Internal { detail: format!("entry {} is no charge", entry.id()) });
+            _ => return Err(ServiceError::Internal { detail: format!("entry {} is no charge", entry.id()) }),
         };
         let id = Id { kind: IdKind::Charge, account: entry.account, sequence: entry.sequence };
         Ok(Self {
             charge: Shown(id),
             account: &charged.account,
-            credits: Shown(debited(charge)?),
-            uncollected: charge.uncollected.is_positive().then_some(Shown(charge.uncollected)),
-            items: ItemsAnswer(&charge.items),
+            credits: Shown(credits),
+            uncollected: uncollected.is_positive().then_some(Shown(uncollected)),
+            items: ItemsAnswer(items),
             remaining: Shown(entry.remaining),
             spendable: Shown(recorded.notes.spendable),
             entry: entry_answer(recorded),
-            rating: rating(&charge.rating, recorded.notes.instance),
+            rating: by.map(|by| rating(by, recorded.notes.instance)),
         })
     }
 }

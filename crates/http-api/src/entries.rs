@@ -10,8 +10,9 @@ use crate::wire::Shown;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use ledger_core::entry::Draw;
 use ledger_core::hex::Hex;
-use ledger_core::{Amount, Body, Charge, Entry, Id, IdKind, Quantity, Timestamp};
+use ledger_core::{Amount, Body, Destination, Entry, HoldTerms, Id, IdKind, Quantity, Timestamp};
 use ledger_service::{ActivityKind, EntryReader, Ledger, ServiceError, Window};
 use ledger_store::{EntryQuery, Recorded};
 use serde::ser::SerializeMap;
@@ -21,9 +22,6 @@ use std::sync::Arc;
 
 /// How many entries a stream reads at a time.
 const STREAM_PAGE_ITEMS: usize = 1000;
-
-/// Types of the interface that no entry has yet, so that asking for them is no mistake.
-const TYPES_TO_COME: [&str; 4] = ["refund", "hold", "release", "adjustment"];
 
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
@@ -83,10 +81,10 @@ fn selection(fields: &mut Fields<'_>) -> EntryQuery {
 
 fn entry_type(value: Json<'_>) -> Result<String, String> {
     let wanted = text(value)?;
-    if Body::TYPE_NAMES.iter().chain(&TYPES_TO_COME).any(|known| *known == wanted) {
+    if Body::TYPE_NAMES.iter().any(|known| *known == wanted) {
         Ok(wanted.into_owned())
     } else {
-        Err(format!("must be one of {}", [&Body::TYPE_NAMES[..], &TYPES_TO_COME].concat().join(", ")))
+        Err(format!("must be one of {}", Body::TYPE_NAMES.join(", ")))
     }
 }
 
@@ -123,10 +121,19 @@ struct EntryAnswer<'a> {
     agent: Option<&'a str>,
     model: Option<&'a str>,
     credits: Shown<Amount>,
+    /// How it changes what is set aside, for what is about a hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<Shown<Amount>>,
     usage: Option<UsageAnswer<'a>>,
     /// The details as they were committed to; `None` where there never were any, or they were erased.
     details: Option<&'a RawValue>,
     grants: Vec<DrawAnswer>,
+    /// The hold that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<Shown<Id>>,
+    /// The charge that it gives back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charge: Option<Shown<Id>>,
     hash: Shown<Hex>,
     /// Whose entry it is, so that logs of many accounts can be laid together: the account's own id, which does not
     /// change and is never erased, as its name may be.
@@ -153,10 +160,49 @@ impl Serialize for UsageAnswer<'_> {
     }
 }
 
+/// What an agent did that an entry is about.
+#[derive(Default)]
+struct About<'a> {
+    activity: Option<&'a str>,
+    agent: Option<&'a str>,
+    model: Option<&'a str>,
+    usage: Option<&'a [Quantity]>,
+}
+
+impl<'a> About<'a> {
+    fn of(body: &'a Body) -> Self {
+        let of_hold = |terms: &'a HoldTerms| Self {
+            activity: Some(&terms.activity),
+            agent: terms.agent.as_deref(),
+            model: terms.model.as_deref(),
+            usage: None,
+        };
+        match body {
+            Body::Charge(charge) => Self {
+                activity: Some(&charge.activity),
+                agent: charge.agent.as_deref(),
+                model: charge.model.as_deref(),
+                usage: Some(&charge.quantities),
+            },
+            // What is new since the settle before, so that a log adds up.
+            Body::Settle(settle) => Self { usage: Some(&settle.used), ..of_hold(&settle.terms) },
+            Body::Hold(opened) => of_hold(&opened.terms),
+            Body::Release(ended) | Body::HoldExpiry(ended) => of_hold(&ended.terms),
+            Body::Refund(refund) => Self {
+                activity: Some(&refund.activity),
+                agent: refund.agent.as_deref(),
+                model: refund.model.as_deref(),
+                usage: None,
+            },
+            _ => Self::default(),
+        }
+    }
+}
+
 impl<'a> EntryAnswer<'a> {
     fn new(ledger: &Ledger, account: &'a str, recorded: &'a Recorded) -> Result<Self, ServiceError> {
         let entry = &recorded.sealed.entry;
-        let charge: Option<&Charge> = if let Body::Charge(charge) = &entry.body { Some(charge) } else { None };
+        let about = About::of(&entry.body);
         let details = recorded.details.as_ref().map(|details| serde_json::from_str(&details.text)).transpose();
         let damaged =
             |error| ServiceError::Internal { detail: format!("details of {} are no JSON: {error}", entry.id()) };
@@ -166,26 +212,39 @@ impl<'a> EntryAnswer<'a> {
             r#type: entry.body.type_name(),
             at: Shown(entry.at),
             recorded_at: Shown(entry.recorded_at),
-            activity: charge.map(|charge| &*charge.activity),
-            kind: kind_name(charge.map(|charge| ledger.kind_of(&charge.activity)).unwrap_or_default()),
-            agent: charge.and_then(|charge| charge.agent.as_deref()),
-            model: charge.and_then(|charge| charge.model.as_deref()),
+            activity: about.activity,
+            kind: kind_name(about.activity.map(|activity| ledger.kind_of(activity)).unwrap_or_default()),
+            agent: about.agent,
+            model: about.model,
             credits: Shown(entry.credits),
-            usage: charge.map(|charge| UsageAnswer(&charge.quantities)),
+            held: entry.body.held_change().map(Shown),
+            usage: about.usage.map(UsageAnswer),
             details: details.map_err(damaged)?,
             grants: draws(entry),
+            hold: entry
+                .body
+                .hold(entry.sequence)
+                .map(|sequence| Shown(Id { kind: IdKind::Hold, account: entry.account, sequence })),
+            charge: if let Body::Refund(refund) = &entry.body {
+                Some(Shown(Id { kind: IdKind::Charge, account: entry.account, sequence: refund.charge }))
+            } else {
+                None
+            },
             hash: Shown(Hex(recorded.sealed.hash)),
             company: account,
         })
     }
 }
 
-/// The name of what an entry made, if that has one: of a charge or a grant. Else its own.
+/// The name of what an entry made, if that has one: of a charge, a grant, a hold, a refund or a transfer. Else its own.
 fn id(entry: &Entry) -> Id {
     let kind = match &entry.body {
-        Body::Charge(_) => IdKind::Charge,
+        Body::Charge(_) | Body::Settle(_) => IdKind::Charge,
         Body::Grant(_) | Body::Rollover(_) => IdKind::Grant,
-        Body::Opened(_) | Body::Updated(_) | Body::Effective { .. } | Body::Expiry { .. } => IdKind::Entry,
+        Body::Hold(_) => IdKind::Hold,
+        Body::Refund(_) => IdKind::Refund,
+        Body::TransferOut(_) => IdKind::Transfer,
+        _ => IdKind::Entry,
     };
     Id { kind, account: entry.account, sequence: entry.sequence }
 }
@@ -198,19 +257,61 @@ fn kind_name(kind: ActivityKind) -> &'static str {
     }
 }
 
-/// Which grants an entry is about, and how much of each: what was drawn, came in, took effect, ended or rolled on.
+/// Which grants an entry is about, and how much of each: what was drawn, set aside, given back, came in, took effect,
+/// ended or rolled on.
 fn draws(entry: &Entry) -> Vec<DrawAnswer> {
     let draw = |grant: u64, credits: Amount| DrawAnswer {
         grant: Shown(Id { kind: IdKind::Grant, account: entry.account, sequence: grant }),
         credits: Shown(credits),
     };
+    let drawn = |draws: &[Draw]| -> Vec<DrawAnswer> { draws.iter().map(|d| draw(d.grant, d.credits)).collect() };
+    let back = |into: &Destination, credits: Amount| match into {
+        Destination::Debt => None,
+        Destination::Grant(grant) => Some(draw(*grant, credits)),
+        Destination::Reopened(terms) => Some(draw(terms.sequence, credits)),
+        Destination::Adjustment { .. } => Some(draw(entry.sequence, credits)),
+    };
     match &entry.body {
-        Body::Opened(_) | Body::Updated(_) => Vec::new(),
+        Body::Opened(_)
+        | Body::Updated(_)
+        | Body::PlanChanged(_)
+        | Body::PlanScheduled { .. }
+        | Body::TransferEnded { .. }
+        | Body::Erasure { .. } => Vec::new(),
         Body::Grant(grant) => vec![draw(entry.sequence, grant.amount)],
         Body::Effective { grant, .. } => vec![draw(*grant, entry.credits)],
-        Body::Charge(charge) => charge.draws.iter().map(|drawn| draw(drawn.grant, drawn.credits)).collect(),
+        Body::Charge(charge) => drawn(&charge.draws),
         Body::Expiry { grant, expired } => vec![draw(*grant, *expired)],
-        Body::Rollover(rolled) => rolled.from.iter().map(|drawn| draw(drawn.grant, drawn.credits)).collect(),
+        Body::Rollover(rolled) => drawn(&rolled.from),
+        Body::Hold(opened) => drawn(&opened.earmarks),
+        Body::Extension(extended) => drawn(&extended.earmarks),
+        Body::Settle(settle) => {
+            let mut all = drawn(&settle.from_held);
+            for draw in drawn(&settle.from_free) {
+                match all.iter_mut().find(|known| known.grant == draw.grant) {
+                    Some(known) => {
+                        known.credits = Shown(known.credits.0.checked_add(draw.credits.0).unwrap_or_default())
+                    }
+                    None => all.push(draw),
+                }
+            }
+            all
+        }
+        Body::Release(ended) | Body::HoldExpiry(ended) => {
+            ended.returns.iter().map(|back| draw(back.grant, back.credits)).collect()
+        }
+        Body::Refund(refund) => refund.into.iter().filter_map(|part| back(&part.into, part.credits)).collect(),
+        Body::Void { grant, voided } => vec![draw(*grant, *voided)],
+        Body::Deduction(deduction) => drawn(&deduction.draws),
+        Body::TakeBack(taken) => {
+            let own = taken.from_grant.is_positive().then(|| draw(taken.grant, taken.from_grant));
+            own.into_iter().chain(drawn(&taken.draws)).collect()
+        }
+        Body::TransferOut(out) => out.portions.iter().map(|p| draw(p.terms.sequence, p.credits)).collect(),
+        Body::TransferBack(came) => {
+            let credits = came.credits.checked_sub(came.debt_paid).unwrap_or_default();
+            back(&came.into, credits).into_iter().collect()
+        }
     }
 }
 

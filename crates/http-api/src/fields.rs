@@ -269,6 +269,25 @@ pub(crate) fn number_in<T: FromStr + PartialOrd + Display>(
     }
 }
 
+/// The longest time to live: 31 days.
+const TTL_SECONDS_MAX: i128 = 31 * 86_400;
+
+/// Reads whole seconds, from 1 to 31 days, as milliseconds.
+pub(crate) fn seconds(value: Json<'_>) -> Result<i64, String> {
+    match value {
+        Json::Whole(seconds @ 1..=TTL_SECONDS_MAX) => i64::try_from(seconds * 1000).map_err(|e| e.to_string()),
+        _ => Err(format!("must be a whole number of seconds from 1 to {TTL_SECONDS_MAX}")),
+    }
+}
+
+/// Reads true or false.
+pub(crate) fn flag(value: Json<'_>) -> Result<bool, String> {
+    match value {
+        Json::Bool(flag) => Ok(flag),
+        other => Err(format!("must be true or false, not {}", other.kind())),
+    }
+}
+
 /// Reads an instant.
 pub(crate) fn instant(value: Json<'_>) -> Result<Timestamp, String> {
     parse_time(&text(value)?)

@@ -1,20 +1,21 @@
 //! `POST` and `GET /v1/accounts/{account}/grants`.
 
-use crate::charges::{EntryAnswer, IDEMPOTENCY_HIT, entry_answer};
-use crate::fields::{Fields, instant, member, positive_amount, text};
+use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::charges::{EntryAnswer, entry_answer};
+use crate::fields::{Fields, instant, member, positive_amount};
 use crate::headers::required_idempotency_key;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::router::{Api, JsonBody, Page, Segment};
+use crate::purchases::{CostAnswer, cost_answer};
+use crate::router::{Api, JsonBody, Page, Segment, Segments};
 use crate::wire::{Shown, json};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use ledger_core::{Amount, Body, Id, IdKind, Source, Timestamp};
+use ledger_core::{Amount, Body, Id, IdKind, Source, Timestamp, grant_terms};
 use ledger_service::{GrantInput, GrantView, ServiceError};
 use ledger_store::details_of;
 use serde::Serialize;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The largest priority; the smallest, burnt first, is 0.
@@ -32,24 +33,57 @@ pub(crate) async fn create(
     let mut fields = Fields::open(body.parse()?)?;
     let input = GrantInput {
         account: account.into(),
-        key,
         credits: fields.required("credits", positive_amount),
         source: fields.optional("source", member(&BY_HAND)).unwrap_or(Source::Adjustment),
         priority: fields.optional("priority", priority),
         effective_at: fields.optional("effective_at", instant),
         expires_at: fields.optional("expires_at", instant),
-        reason: fields.required("reason", |value| text(value).map(Cow::into_owned)),
-        actor: "admin".to_owned(),
+        by: by_hand(&mut fields, key),
     };
     fields.finish()?;
     let account = input.account.clone();
-    let view = api.ledger.grant(input).await?;
+    let acted = api.ledger.grant(input).await?;
+    let recorded = entry_of(&acted)?;
+    // The answer is of the grant as it was made, so that a replay of it is the same.
+    let view = GrantView::as_made(recorded)?;
     let answer = GrantAnswer::new(&account, &view, None)?;
-    let mut response = json(StatusCode::CREATED, &answer);
-    if view.replay {
-        response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
-    }
-    Ok(response)
+    Ok(answered(json(StatusCode::CREATED, &answer), &acted))
+}
+
+/// `POST /v1/accounts/{account}/grants/{grant}/void`.
+pub(crate) async fn void(
+    State(api): State<Arc<Api>>,
+    Segments(account, grant): Segments,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Response, Problem> {
+    let key = required_idempotency_key(&headers)?;
+    let mut fields = Fields::open(body.parse()?)?;
+    let by = by_hand(&mut fields, key);
+    fields.finish()?;
+    let account: Arc<str> = account.into();
+    let acted = api.ledger.void_grant(account.clone(), &grant, by).await?;
+    let recorded = entry_of(&acted)?;
+    let Body::Void { voided, .. } = recorded.sealed.entry.body else {
+        return Err(wrong_entry(&recorded).into());
+    };
+    let answer = VoidAnswer {
+        grant,
+        account: &account,
+        voided: Shown(voided),
+        remaining: Shown(recorded.sealed.entry.remaining),
+        entry: entry_answer(&recorded),
+    };
+    Ok(answered(json(StatusCode::OK, &answer), &acted))
+}
+
+#[derive(Serialize)]
+struct VoidAnswer<'a> {
+    grant: String,
+    account: &'a str,
+    voided: Shown<Amount>,
+    remaining: Shown<Amount>,
+    entry: EntryAnswer,
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the readers of fields all take the value")]
@@ -83,9 +117,12 @@ struct GrantAnswer<'a> {
     status: &'static str,
     credits: Shown<Amount>,
     remaining: Shown<Amount>,
+    held: Shown<Amount>,
     priority: u32,
     effective_at: Shown<Timestamp>,
     expires_at: Option<Shown<Timestamp>>,
+    /// What was paid for bought credits.
+    cost_basis: Option<CostAnswer<'a>>,
     reason: Option<String>,
     actor: Option<String>,
     entry: EntryAnswer,
@@ -93,22 +130,19 @@ struct GrantAnswer<'a> {
 
 impl<'a> GrantAnswer<'a> {
     /// `now` is `None` for a grant as it was made.
-    fn new(account: &'a str, view: &GrantView, now: Option<Timestamp>) -> Result<Self, ServiceError> {
+    fn new(account: &'a str, view: &'a GrantView, now: Option<Timestamp>) -> Result<Self, ServiceError> {
         let entry = &view.recorded.sealed.entry;
-        let (source, credits, priority, effective_at, expires_at) = match &entry.body {
-            Body::Grant(grant) => (grant.source, grant.amount, grant.priority, grant.effective_at, grant.expires_at),
-            Body::Rollover(rolled) => {
-                (Source::Rollover, rolled.amount, rolled.priority, entry.at, Some(rolled.expires_at))
-            }
-            Body::Opened(_) | Body::Updated(_) | Body::Effective { .. } | Body::Charge(_) | Body::Expiry { .. } => {
-                return Err(ServiceError::Internal { detail: format!("entry {} made no grant", entry.id()) });
-            }
-        };
+        let terms = grant_terms(entry).ok_or_else(|| wrong_entry(&view.recorded))?;
+        let credits = view.credits()?;
+        let (source, priority) = (terms.source, terms.priority);
+        let (effective_at, expires_at) = (terms.effective_at, terms.expires_at);
         let details = view.recorded.details.as_ref().map(details_of).transpose()?.unwrap_or_default();
         let now = now.unwrap_or(entry.recorded_at);
         let is_over = expires_at.is_some_and(|expires_at| expires_at <= now);
         let status = match view.remaining {
+            _ if view.is_voided => "voided",
             _ if is_over => "expired",
+            Amount::ZERO if view.held.is_positive() => "active",
             Amount::ZERO => "spent",
             _ if effective_at > now => "pending",
             _ => "active",
@@ -120,9 +154,11 @@ impl<'a> GrantAnswer<'a> {
             status,
             credits: Shown(credits),
             remaining: Shown(if is_over { Amount::ZERO } else { view.remaining }),
+            held: Shown(view.held),
             priority,
             effective_at: Shown(effective_at),
             expires_at: expires_at.map(Shown),
+            cost_basis: cost_answer(view.cost()),
             reason: details.reason,
             actor: details.actor,
             entry: entry_answer(&view.recorded),

@@ -7,23 +7,30 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 mod accounts;
+mod acts;
 mod auth;
 mod batch;
 mod charges;
+mod deductions;
 mod entries;
 mod fields;
 mod formats;
 mod grants;
 mod headers;
+mod holds;
 mod json;
 mod maintenance;
 mod problem;
 mod provider_usage;
+mod purchases;
 mod quotes;
+mod refunds;
 mod router;
 mod stream;
+mod subscriptions;
 mod test_clock;
 mod time;
+mod transfers;
 mod usage;
 mod wire;
 

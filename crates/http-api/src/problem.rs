@@ -121,6 +121,11 @@ impl From<ServiceError> for Problem {
             .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure_name(failure) }))
             .retry_after_s(1)
             .internal(detail),
+            ServiceError::NotFound { what, id } => {
+                let code = not_found_code(what);
+                Self::new(StatusCode::NOT_FOUND, code, "There is no such thing", format!("no {what} has the id {id}"))
+                    .with(json!({ what: id }))
+            }
             ServiceError::ChargeNotFound { charge } => Self::new(
                 StatusCode::NOT_FOUND,
                 "charge-not-found",
@@ -223,6 +228,77 @@ fn refused(refusal: Refusal) -> Problem {
             field: "expires_at".into(),
             reason: format!("must be after the grant takes effect at {effective_at}, and is {expires_at}"),
         }]),
+        Refusal::PlanNotFound { plan } => {
+            invalid(vec![FieldProblem { field: "plan".into(), reason: format!("no plan is named {plan:?}") }])
+        }
+        Refusal::CycleLengthDiffers { plan } => invalid(vec![FieldProblem {
+            field: "restart_cycle".into(),
+            reason: format!("{plan} has cycles of another length, so that a change now must begin a new one"),
+        }]),
+        Refusal::HoldClosed { status, closed_at } => Problem::new(
+            StatusCode::CONFLICT,
+            "hold-closed",
+            "The hold has ended",
+            format!("the hold is {} since {closed_at}", status.name()),
+        )
+        .with(json!({ "status_of_hold": status.name(), "closed_at": closed_at.to_string() })),
+        Refusal::HoldNotOpen { .. } => {
+            Problem::new(StatusCode::NOT_FOUND, "hold-not-found", "There is no such hold", "no hold of this id is open")
+        }
+        Refusal::ExceedsHold { requested, settled, held, available } => Problem::new(
+            StatusCode::CONFLICT,
+            "exceeds-hold",
+            "The hold does not cover this",
+            format!(
+                "{requested} credits are asked for in all; {settled} are settled, {held} are set aside and {available} \
+                 are free, which the hold's on_excess does not take"
+            ),
+        )
+        .with(json!({
+            "requested": requested.to_string(),
+            "settled": settled.to_string(),
+            "held": held.to_string(),
+            "available": available.to_string(),
+        })),
+        Refusal::UsageDecreased { previous, stated } => Problem::new(
+            StatusCode::CONFLICT,
+            "usage-decreased",
+            "The total is lower than before",
+            format!("totals of a hold only grow until the final one: {previous} credits before, {stated} now"),
+        )
+        .with(json!({ "previous": previous.to_string(), "stated": stated.to_string() })),
+        Refusal::RefundExceedsCharge { charged, refunded, requested } => Problem::new(
+            StatusCode::CONFLICT,
+            "refund-exceeds-charge",
+            "More than was charged",
+            format!("{charged} credits were charged and {refunded} given back; {requested} more are too many"),
+        )
+        .with(json!({
+            "charged": charged.to_string(),
+            "refunded": refunded.to_string(),
+            "requested": requested.to_string(),
+        })),
+        Refusal::RefundExceedsPurchase { paid, refunded, requested, currency } => Problem::new(
+            StatusCode::CONFLICT,
+            "refund-exceeds-purchase",
+            "More than was paid",
+            format!("{paid} {currency} were paid and {refunded} have gone back; {requested} more are too many"),
+        )
+        .with(json!({
+            "paid": paid.to_string(),
+            "refunded": refunded.to_string(),
+            "requested": requested.to_string(),
+            "currency": &*currency,
+        })),
+        Refusal::GrantNotFound { .. } => {
+            Problem::new(StatusCode::NOT_FOUND, "grant-not-found", "There is no such grant", "no grant has this id")
+        }
+        Refusal::GrantSpent { .. } => Problem::new(
+            StatusCode::CONFLICT,
+            "grant-spent",
+            "Nothing is left of the grant",
+            "it is spent, has expired, or was voided before; a deduction takes other credits",
+        ),
         Refusal::AmountOutOfRange => invalid(vec![FieldProblem {
             field: "credits".into(),
             reason: "a sum of the account would exceed 9000000000000 credits".into(),
@@ -238,6 +314,17 @@ fn invalid(problems: Vec<FieldProblem>) -> Problem {
     let errors: Vec<Value> = problems.into_iter().map(|p| json!({ "field": p.field, "reason": p.reason })).collect();
     Problem::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
         .with(json!({ "errors": errors }))
+}
+
+/// The code of what is not there, by what was looked for.
+fn not_found_code(what: &str) -> &'static str {
+    match what {
+        "hold" => "hold-not-found",
+        "grant" => "grant-not-found",
+        "purchase" => "purchase-not-found",
+        "statement" => "statement-not-found",
+        _ => "not-found",
+    }
 }
 
 fn failure_name(failure: PluginFailure) -> &'static str {

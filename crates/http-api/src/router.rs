@@ -5,7 +5,10 @@ use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
-use crate::{accounts, batch, charges, entries, grants, maintenance, quotes, test_clock, usage, wire};
+use crate::{
+    accounts, batch, charges, deductions, entries, grants, holds, maintenance, purchases, quotes, refunds,
+    subscriptions, test_clock, transfers, usage, wire,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
@@ -60,7 +63,22 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/accounts/{account}/entries", get(entries::list))
         .route("/v1/accounts/{account}/usage", get(usage::read))
         .route("/v1/accounts/{account}/grants", post(grants::create).get(grants::list))
+        .route("/v1/accounts/{account}/grants/{grant}/void", post(grants::void))
+        .route("/v1/accounts/{account}/deductions", post(deductions::create))
+        .route("/v1/accounts/{account}/subscription", put(subscriptions::put))
+        .route("/v1/accounts/{account}/subscription/preview", post(subscriptions::preview))
+        .route("/v1/accounts/{account}/transfers", post(transfers::create))
+        .route("/v1/accounts/{account}/purchases", post(purchases::create).get(purchases::list))
+        .route("/v1/accounts/{account}/purchases/{purchase}/refunds", post(purchases::refund))
+        .route("/v1/packs", get(purchases::packs))
+        .route("/v1/plans", get(subscriptions::plans))
+        .route("/v1/holds", post(holds::create).get(holds::list))
+        .route("/v1/holds/{hold}", get(holds::read))
+        .route("/v1/holds/{hold}/settle", post(holds::settle))
+        .route("/v1/holds/{hold}/extend", post(holds::extend))
+        .route("/v1/holds/{hold}/release", post(holds::release))
         .route("/v1/charges", post(charges::create))
+        .route("/v1/charges/{charge}/refunds", post(refunds::create))
         .route("/v1/charges/batch", post(batch::create))
         .route("/v1/charges/{charge}", get(charges::read))
         .route("/v1/quotes", post(quotes::create))
@@ -105,6 +123,11 @@ pub(crate) async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Pro
 pub(crate) struct JsonBody(Bytes);
 
 impl JsonBody {
+    /// Whether nothing was sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads it.
     pub(crate) fn parse(&self) -> Result<Json<'_>, ServiceError> {
         json::parse(&self.0).map_err(|reason| ServiceError::field("", reason))
@@ -134,6 +157,18 @@ impl FromRequestParts<Arc<Api>> for Segment {
         // What is no UTF-8 once decoded is the name of nothing here.
         let decoded = Path::<String>::from_request_parts(parts, api).await;
         decoded.map(|Path(text)| Self(text)).map_err(|_| Problem::not_found(parts.uri.path()))
+    }
+}
+
+/// Two parts of the path, decoded.
+pub(crate) struct Segments(pub(crate) String, pub(crate) String);
+
+impl FromRequestParts<Arc<Api>> for Segments {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let decoded = Path::<(String, String)>::from_request_parts(parts, api).await;
+        decoded.map(|Path((first, second))| Self(first, second)).map_err(|_| Problem::not_found(parts.uri.path()))
     }
 }
 

@@ -4,12 +4,23 @@
 //! against what the entry says, and checks the conservation identity of the ledger rules (section 1) before the new
 //! state counts; in release builds too.
 
+mod apply;
+mod grants;
+mod holds;
+mod sorted;
+
+pub use apply::{apply, recount};
+pub(crate) use grants::take_in_order;
+pub use grants::{Grant, Grants};
+pub use holds::{Collected, Hold, Holds};
+
 use crate::amount::Amount;
 use crate::calendar::{Terms, local_day};
 use crate::encoding::{GENESIS, Sealed};
-use crate::entry::{Body, Charge, Draw, Entry, NewGrant, Opened, Source, Status, Updated};
+use crate::entry::{Body, CostBasis, Entry, Opened, Source, Status};
 use crate::ids::AccountNumber;
 use crate::time::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -28,6 +39,8 @@ pub struct Account {
     pub status: Status,
     /// The plan's name.
     pub plan: Arc<str>,
+    /// The plan from the current cycle's end on, where it is to change.
+    pub next_plan: Option<Arc<str>>,
     /// The parent account's id.
     pub parent: Option<Arc<str>>,
     /// What fixes its cycle boundaries.
@@ -47,11 +60,47 @@ pub struct Account {
     /// The current cycle's counters.
     pub cycle: Cycle,
     /// Grants that still have credits, or will take effect, in burning order.
-    pub grants: Vec<Grant>,
+    pub grants: Grants,
     /// Sequences of the entries that made grants, oldest first: what lists them all, spent ones too.
     pub grants_made: Arc<Vec<u64>>,
+    /// Open holds.
+    pub holds: Holds,
+    /// What an account remembers of acts by people, of which there are few.
+    pub acts: Arc<Acts>,
+    /// Its cycles, oldest first: the sequence of the first entry of each, and when it began.
+    pub cycles: Arc<Vec<(u64, Timestamp)>>,
     /// Net charges of the last local days, oldest first, at most [`DAYS_KEPT`]: what a forecast needs.
     pub days: Vec<(i32, Amount)>,
+}
+
+/// What an account remembers of acts by people. It grows with them, and not with what agents do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acts {
+    /// How much of each charge has been given back.
+    pub refunds: BTreeMap<u64, Amount>,
+    /// Grants that money was paid for, by sequence.
+    pub purchases: BTreeMap<u64, Purchase>,
+    /// Grants that were voided.
+    pub voided: BTreeSet<u64>,
+    /// Transfers that have left and not yet arrived.
+    pub in_transit: BTreeSet<u64>,
+    /// Transfers that have arrived: the sender's short number and the sequence of its entry.
+    pub received: BTreeSet<(u64, u64)>,
+}
+
+/// A grant that money was paid for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purchase {
+    /// How many credits.
+    pub credits: Amount,
+    /// What was paid, and how far the payment is.
+    pub cost: CostBasis,
+    /// What of the money went back.
+    pub money_back: Amount,
+    /// What of the credits was taken back for it.
+    pub taken: Amount,
+    /// Whether it was bought by this account, and not transferred to it.
+    pub is_own: bool,
 }
 
 /// How many local days of net charges an account remembers: seven complete ones and today.
@@ -85,6 +134,8 @@ pub struct Totals {
     pub transferred_out: Amount,
     /// Bought credits, ever; a report, no term of the identity.
     pub purchased: Amount,
+    /// What open holds rest on overage: with `debt`, what counts against the plan's limit. No term of the identity.
+    pub overage_held: Amount,
 }
 
 impl Totals {
@@ -117,33 +168,6 @@ pub struct Cycle {
     pub purchased_at_start: Amount,
     /// Credits bought in it.
     pub purchased: Amount,
-}
-
-/// A batch of credits, as far as it still matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant {
-    /// The sequence of the entry that made it.
-    pub sequence: u64,
-    /// Where it comes from.
-    pub source: Source,
-    /// Lower burns first.
-    pub priority: u32,
-    /// From when it can be spent.
-    pub effective_at: Timestamp,
-    /// When it ends.
-    pub expires_at: Option<Timestamp>,
-    /// Free credits of it; for one that is still to take effect, the credits that it will bring.
-    pub remaining: Amount,
-    /// Whether it has taken effect.
-    pub effective: bool,
-}
-
-impl Grant {
-    /// The burning order of the ledger rules, section 2: priority, expiry with none last, effective time, sequence.
-    fn burning_key(&self) -> (u32, Timestamp, Timestamp, u64) {
-        let expiry = self.expires_at.unwrap_or(Timestamp::from_millis(i64::MAX));
-        (self.priority, expiry, self.effective_at, self.sequence)
-    }
 }
 
 /// An entry that does not fit the account: damage or a defect, never an expected refusal.
@@ -190,6 +214,7 @@ impl Account {
             metadata: Arc::default(),
             status: opened.status,
             plan: opened.plan.clone(),
+            next_plan: None,
             parent: opened.parent.clone(),
             terms,
             next_terms: None,
@@ -199,63 +224,54 @@ impl Account {
             last_at: entry.recorded_at,
             totals: Totals::default(),
             cycle: Cycle { start: entry.recorded_at, end: entry.recorded_at, ..Cycle::default() },
-            grants: Vec::new(),
+            grants: Grants::default(),
             grants_made: Arc::default(),
+            holds: Holds::default(),
+            acts: Arc::default(),
+            cycles: Arc::new(vec![(1, entry.recorded_at)]),
             days: Vec::new(),
         }
     }
 
-    /// The next instant at which something happens by itself: a cycle's end, a grant's expiry or its taking effect.
+    /// The next instant at which something happens by itself: a cycle's end, a hold's, a grant's, or its taking effect.
     pub fn next_due_at(&self) -> Timestamp {
-        let grants = self.grants.iter().filter_map(|g| if g.effective { g.expires_at } else { Some(g.effective_at) });
-        grants.fold(self.cycle.end, Timestamp::min)
+        let others = [self.grants.next_due_at(), self.holds.next_due_at()];
+        others.into_iter().flatten().fold(self.cycle.end, Timestamp::min)
+    }
+
+    /// When the account wants to be looked at, by somebody who does what is due: at once, where it has sent something that
+    /// nobody has received.
+    pub fn attention_at(&self) -> Timestamp {
+        if self.acts.in_transit.is_empty() { self.next_due_at() } else { self.last_at.min(self.next_due_at()) }
     }
 
     /// Free credits of effective grants of one source.
     pub fn remaining_of(&self, source: Source) -> Amount {
-        let micros = self.grants.iter().filter(|g| g.effective && g.source == source).map(|g| g.remaining.micros());
+        let micros = self.grants.free().filter(|g| g.source == source).map(|g| g.remaining.micros());
         Amount::from_micros(micros.fold(0, i64::saturating_add)).unwrap_or_default()
     }
 
-    /// The boundary after the current cycle's end, under the terms that will then be in force.
-    pub fn following_boundary(&self) -> Timestamp {
-        self.next_terms.unwrap_or(self.terms).first_boundary_after(self.cycle.end)
+    /// What fixes the boundaries after the current cycle's end.
+    pub fn coming_terms(&self) -> Terms {
+        self.next_terms.unwrap_or(self.terms)
     }
 
-    fn insert(&mut self, grant: Grant) {
-        let at = self.grants.partition_point(|g| g.burning_key() < grant.burning_key());
-        self.grants.insert(at, grant);
-    }
-
-    fn draw(&mut self, draw: Draw) -> Option<Grant> {
-        let index = self.grants.iter().position(|g| g.sequence == draw.grant && g.effective)?;
-        let grant = self.grants.get_mut(index)?;
-        grant.remaining = grant.remaining.checked_sub(draw.credits)?;
-        let after = *grant;
-        if draw.credits.is_negative() || after.remaining.is_negative() {
-            return None;
-        }
-        if after.remaining.is_zero() {
-            self.grants.remove(index);
-        }
-        Some(after)
-    }
-
-    fn begin_cycle(&mut self) {
+    /// Begins the cycle after the one that ends, with the entry of this sequence.
+    fn begin_cycle(&mut self, sequence: u64) {
         let start = self.cycle.end;
         if let Some(terms) = self.next_terms.take() {
             self.terms = terms;
         }
-        let bought = self.grants.iter().filter(|g| {
-            g.effective && g.source == Source::Purchase && g.expires_at.is_none_or(|expires_at| expires_at > start)
-        });
-        let micros = bought.map(|g| g.remaining.micros()).fold(0, i64::saturating_add);
+        // What is bought and still to take effect is unspent too.
+        let bought = self.grants.iter().filter(|g| g.source == Source::Purchase && !g.is_over(start));
+        let micros = bought.map(|g| g.remaining.micros().saturating_add(g.held.micros())).fold(0, i64::saturating_add);
         self.cycle = Cycle {
             start,
             end: start,
             purchased_at_start: Amount::from_micros(micros).unwrap_or_default(),
             ..Cycle::default()
         };
+        Arc::make_mut(&mut self.cycles).push((sequence, start));
     }
 
     fn count_day(&mut self, at: Timestamp, credits: Amount) -> Option<()> {
@@ -271,194 +287,4 @@ impl Account {
         }
         Some(())
     }
-}
-
-/// Moves an account past one entry. On an error the account must be thrown away: it may be half changed.
-pub fn apply(account: &mut Account, sealed: &Sealed) -> Result<(), Broken> {
-    let entry = &sealed.entry;
-    let broken = |reason| Broken { account: entry.account, sequence: entry.sequence, reason };
-    if entry.account != account.number || entry.sequence != account.sequence.saturating_add(1) {
-        return Err(broken("it is not the next entry of this account"));
-    }
-    if entry.recorded_at < account.last_at {
-        return Err(broken("it is booked before the entry that precedes it"));
-    }
-    if entry.recorded_at >= account.cycle.end && account.cycle.start != account.cycle.end {
-        account.begin_cycle();
-    }
-    let before = account.totals;
-    change(account, entry)
-        .ok_or(broken("its effect leaves the range of amounts, or names a grant that cannot give it"))?;
-    let change_micros = net_micros(&account.totals).saturating_sub(net_micros(&before));
-    if change_micros != i128::from(entry.credits.micros()) {
-        return Err(broken("its credits are not the change of remaining + held - debt"));
-    }
-    if account.totals.remaining != entry.remaining || account.totals.debt != entry.debt {
-        return Err(broken("the balance that it states is not the balance that results"));
-    }
-    if account.totals.imbalance_micros() != 0 {
-        return Err(broken("credits are not conserved"));
-    }
-    if account.totals.remaining.is_negative() || account.totals.held.is_negative() || account.totals.debt.is_negative()
-    {
-        return Err(broken("a balance is below zero"));
-    }
-    if account.totals.debt.is_positive() && account.totals.remaining.is_positive() {
-        return Err(broken("there is debt beside free credits"));
-    }
-    account.sequence = entry.sequence;
-    account.head = sealed.hash;
-    account.last_at = entry.recorded_at;
-    Ok(())
-}
-
-/// Holds the running totals against a recount over the grants: for loading and for verification.
-pub fn recount(account: &Account) -> Result<(), Broken> {
-    let broken = |reason| Broken { account: account.number, sequence: account.sequence, reason };
-    let free = account.grants.iter().filter(|g| g.effective).map(|g| i128::from(g.remaining.micros())).sum::<i128>();
-    if free != i128::from(account.totals.remaining.micros()) {
-        return Err(broken("remaining is not the sum of the grants"));
-    }
-    if account.totals.imbalance_micros() != 0 {
-        return Err(broken("credits are not conserved"));
-    }
-    if !account.grants.is_sorted_by_key(Grant::burning_key) {
-        return Err(broken("grants are out of burning order"));
-    }
-    Ok(())
-}
-
-fn net_micros(totals: &Totals) -> i128 {
-    let [remaining, held, debt] = [totals.remaining, totals.held, totals.debt].map(|a| i128::from(a.micros()));
-    remaining.saturating_add(held).saturating_sub(debt)
-}
-
-fn add(sum: &mut Amount, credits: Amount) -> Option<()> {
-    *sum = sum.checked_add(credits)?;
-    Some(())
-}
-
-fn subtract(sum: &mut Amount, credits: Amount) -> Option<()> {
-    *sum = sum.checked_sub(credits)?;
-    Some(())
-}
-
-fn change(account: &mut Account, entry: &Entry) -> Option<()> {
-    match &entry.body {
-        Body::Opened(_) => None,
-        Body::Updated(updated) => update(account, updated),
-        Body::Grant(grant) => receive(account, entry, grant),
-        Body::Effective { grant, debt_paid } => take_effect(account, *grant, *debt_paid),
-        Body::Charge(charge) => debit(account, entry, charge),
-        Body::Expiry { grant, expired } => {
-            account.draw(Draw { grant: *grant, credits: *expired })?;
-            subtract(&mut account.totals.remaining, *expired)?;
-            add(&mut account.totals.expired, *expired)
-        }
-        Body::Rollover(rolled) => {
-            for draw in &rolled.from {
-                account.draw(*draw)?;
-            }
-            account.insert(Grant {
-                sequence: entry.sequence,
-                source: Source::Rollover,
-                priority: rolled.priority,
-                effective_at: entry.at,
-                expires_at: Some(rolled.expires_at),
-                remaining: rolled.amount,
-                effective: true,
-            });
-            Arc::make_mut(&mut account.grants_made).push(entry.sequence);
-            add(&mut account.cycle.rolled_in, rolled.amount)
-        }
-    }
-}
-
-fn update(account: &mut Account, updated: &Updated) -> Option<()> {
-    if let Some(status) = updated.status {
-        account.status = status;
-    }
-    if let Some(parent) = &updated.parent {
-        account.parent = Some(parent.clone());
-    }
-    if updated.zone.is_some() || updated.anchor.is_some() {
-        let mut terms = account.next_terms.unwrap_or(account.terms);
-        terms.zone = updated.zone.unwrap_or(terms.zone);
-        terms.anchor = updated.anchor.unwrap_or(terms.anchor);
-        account.next_terms = Some(terms);
-    }
-    Some(())
-}
-
-fn receive(account: &mut Account, entry: &Entry, grant: &NewGrant) -> Option<()> {
-    let effective = grant.effective_at <= entry.recorded_at;
-    if let Some((start, end)) = grant.cycle {
-        account.cycle.start = start;
-        account.cycle.end = end;
-        add(&mut account.cycle.package_granted, grant.amount)?;
-    }
-    if effective {
-        add(&mut account.totals.granted, grant.amount)?;
-        settle_debt(account, grant.debt_paid)?;
-        add(&mut account.totals.remaining, grant.amount.checked_sub(grant.debt_paid)?)?;
-    }
-    let remaining = if effective { grant.amount.checked_sub(grant.debt_paid)? } else { grant.amount };
-    if remaining.is_positive() {
-        account.insert(Grant {
-            sequence: entry.sequence,
-            source: grant.source,
-            priority: grant.priority,
-            effective_at: grant.effective_at,
-            expires_at: grant.expires_at,
-            remaining,
-            effective,
-        });
-    }
-    if grant.amount.is_positive() {
-        Arc::make_mut(&mut account.grants_made).push(entry.sequence);
-    }
-    if grant.source == Source::Purchase {
-        add(&mut account.totals.purchased, grant.amount)?;
-        add(&mut account.cycle.purchased, grant.amount)?;
-    }
-    Some(())
-}
-
-fn take_effect(account: &mut Account, sequence: u64, debt_paid: Amount) -> Option<()> {
-    let index = account.grants.iter().position(|g| g.sequence == sequence && !g.effective)?;
-    let grant = account.grants.get_mut(index)?;
-    let amount = grant.remaining;
-    grant.effective = true;
-    grant.remaining = amount.checked_sub(debt_paid)?;
-    let free = grant.remaining;
-    if free.is_zero() {
-        account.grants.remove(index);
-    }
-    add(&mut account.totals.granted, amount)?;
-    settle_debt(account, debt_paid)?;
-    add(&mut account.totals.remaining, free)
-}
-
-/// Every incoming credit pays debt first, and never more than there is.
-fn settle_debt(account: &mut Account, paid: Amount) -> Option<()> {
-    subtract(&mut account.totals.debt, paid)?;
-    (!paid.is_negative() && !account.totals.debt.is_negative()).then_some(())
-}
-
-fn debit(account: &mut Account, entry: &Entry, charge: &Charge) -> Option<()> {
-    let mut drawn = Amount::ZERO;
-    for draw in &charge.draws {
-        account.draw(*draw)?;
-        drawn = drawn.checked_add(draw.credits)?;
-    }
-    let debited = charge.debited()?;
-    let adds_up = drawn.checked_add(charge.overage)? == debited;
-    if !adds_up || charge.overage.is_negative() || charge.uncollected.is_negative() {
-        return None;
-    }
-    subtract(&mut account.totals.remaining, drawn)?;
-    add(&mut account.totals.debt, charge.overage)?;
-    add(&mut account.totals.charged, debited)?;
-    add(&mut account.cycle.consumed, debited)?;
-    account.count_day(entry.recorded_at, debited)
 }

@@ -73,7 +73,7 @@ pub fn balance(account: &Account, plans: &PlanBook, at: Timestamp) -> Balance {
         consumed: cycle.consumed,
         refunded_earlier: cycle.refunded_earlier,
         remaining: totals.remaining,
-        purchased: sum(cycle.purchased_at_start, cycle.purchased),
+        purchased: sum(cycle.purchased_at_start, cycle.purchased).max(Amount::ZERO),
         purchased_total: totals.purchased,
         held: totals.held,
         overage: totals.debt,
@@ -95,7 +95,7 @@ pub fn spendable(account: &Account, plans: &PlanBook, at: Timestamp) -> Amount {
 }
 
 fn next_expiry(account: &Account) -> Option<(Timestamp, Amount)> {
-    let expiring = || account.grants.iter().filter(|g| g.effective);
+    let expiring = || account.grants.free();
     let at = expiring().filter_map(|g| g.expires_at).min()?;
     let micros = expiring().filter(|g| g.expires_at == Some(at)).map(|g| g.remaining.micros());
     Some((at, Amount::from_micros(micros.fold(0, i64::saturating_add))?))

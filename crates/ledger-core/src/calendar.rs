@@ -45,6 +45,16 @@ impl Terms {
 
     /// The first boundary after `t`, for any `t` before year 9999 less one period.
     pub fn first_boundary_after(&self, t: Timestamp) -> Timestamp {
+        self.boundary(self.number_after(t)).unwrap_or(Timestamp::from_millis(i64::MAX))
+    }
+
+    /// The last boundary up to `t`; `t` itself where there is none.
+    pub fn last_boundary_until(&self, t: Timestamp) -> Timestamp {
+        self.boundary(self.number_after(t).saturating_sub(1)).filter(|start| *start <= t).unwrap_or(t)
+    }
+
+    /// The number of the first boundary after `t`.
+    fn number_after(&self, t: Timestamp) -> i64 {
         // An estimate that is at most a few periods off, then the exact answer by stepping.
         let days_between = t.millis_since(self.anchor).div_euclid(crate::time::DAY_MS);
         let estimate = match self.period {
@@ -58,17 +68,19 @@ impl Terms {
             }
             n = n.saturating_sub(1);
         }
-        loop {
-            match self.boundary(n) {
-                Some(boundary) if boundary <= t => n = n.saturating_add(1),
-                Some(boundary) => return boundary,
-                None => return Timestamp::from_millis(i64::MAX),
-            }
+        // A boundary that there is not lies before the first year, where a later one follows.
+        let is_passed = |n: i64| match self.boundary(n) {
+            Some(boundary) => boundary <= t,
+            None => self.boundary(n.saturating_add(1)).is_some(),
+        };
+        while is_passed(n) {
+            n = n.saturating_add(1);
         }
+        n
     }
 }
 
-/// The instant of a local time, by the written rule for gaps and overlaps.
+/// The instant of a local time, by the written rule for gaps and overlaps; `None` beyond the years that the ledger takes.
 fn resolve(zone: Tz, local: NaiveDateTime) -> Option<Timestamp> {
     let instant = match zone.from_local_datetime(&local) {
         LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => time.timestamp_millis(),
@@ -80,7 +92,8 @@ fn resolve(zone: Tz, local: NaiveDateTime) -> Option<Timestamp> {
             local.checked_sub_offset(offset)?.and_utc().timestamp_millis()
         }
     };
-    Some(Timestamp::from_millis(instant))
+    let time = Timestamp::from_millis(instant);
+    (time.millis() == instant).then_some(time)
 }
 
 /// Day 0 of [`local_day`], 1970-01-01, as chrono counts days.

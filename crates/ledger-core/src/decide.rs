@@ -1,90 +1,38 @@
 //! What a command does to an account: the entries that it writes, or why it is refused.
 //!
-//! The order of things is always: everything due up to now ([`due_entries`](crate::due)), then the command. Neither
+//! The order of things is always: everything due up to now ([`advance`](crate::due::advance)), then the command. Neither
 //! looks at anything but its arguments.
 
+mod command;
+mod giving;
+mod grants;
+mod holds;
+mod plans;
+mod spending;
+mod transfers;
+
+pub use command::{
+    ChargeMade, ChargeRequest, Command, DeductRequest, EndRequest, EndedHold, ExtendRequest, GrantRequest, HoldRequest,
+    HoldStatus, PlanRequest, Priced, ReceiveRequest, RefundRequest, ReleaseRequest, SendRequest, SettleRequest,
+    TakeBackRequest, Update, grant_terms,
+};
+pub(crate) use grants::package_grant;
+pub(crate) use holds::end as end_hold;
+pub use spending::overage_headroom;
+
 use crate::account::{Account, Broken, apply};
-use crate::amount::Amount;
+use crate::amount::{Amount, proportion};
 use crate::calendar::{Terms, UTC};
 use crate::details::{Details, commitment};
 use crate::due::advance;
 use crate::encoding::{GENESIS, Sealed};
-use crate::entry::{Body, Charge, Draw, Entry, NewGrant, Opened, Rating, Source, Status, Updated};
-use crate::event::{LineItem, UsageEvent};
+use crate::entry::{Body, Draw, Entry, Opened, ReturnInto, Status, Updated};
 use crate::ids::AccountNumber;
-use crate::plan::{Plan, PlanBook};
+use crate::plan::{FirstCycle, Plan, PlanBook};
 use crate::refusal::Refusal;
 use crate::time::Timestamp;
 use chrono_tz::Tz;
 use std::sync::Arc;
-
-/// Something asked of an account.
-#[derive(Clone, Debug)]
-pub enum Command {
-    /// Book what is due, and nothing else.
-    Advance,
-    /// Change settings; the account's plan is named so that a different one is refused.
-    Update(Box<Update>),
-    /// Credits by hand or bought.
-    Grant(GrantRequest),
-    /// A priced event.
-    Charge(Box<ChargeRequest>),
-}
-
-/// Settings of an account; what is `None` stays.
-#[derive(Clone, Debug, Default)]
-pub struct Update {
-    /// The plan that the caller believes it to be on.
-    pub plan: Arc<str>,
-    /// A new display name.
-    pub name: Option<Arc<str>>,
-    /// New metadata, sorted by key.
-    pub metadata: Option<Vec<(String, String)>>,
-    /// What the chain holds of the change.
-    pub settings: Updated,
-}
-
-/// Credits to be granted.
-#[derive(Clone, Debug)]
-pub struct GrantRequest {
-    /// Where they come from.
-    pub source: Source,
-    /// How many; above zero.
-    pub credits: Amount,
-    /// The place in the burning order; the source's default if absent.
-    pub priority: Option<u32>,
-    /// When they take effect; now if absent or past.
-    pub effective_at: Option<Timestamp>,
-    /// When they end.
-    pub expires_at: Option<Timestamp>,
-}
-
-/// A priced event to be debited.
-#[derive(Clone, Debug)]
-pub struct ChargeRequest {
-    /// What happened.
-    pub event: UsageEvent,
-    /// The lines of its price.
-    pub items: Arc<[LineItem]>,
-    /// Their sum.
-    pub price: Amount,
-    /// What priced it.
-    pub rating: Rating,
-    /// What to do where the account cannot cover it.
-    pub on_excess: OnExcess,
-}
-
-/// What to do with the part of a price that the free credits do not cover.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnExcess {
-    /// All, from credits and the plan's overage, or nothing.
-    #[default]
-    Reject,
-    /// Take the free credits; the rest is uncollected.
-    Cap,
-    /// Take the free credits, then the plan's overage; the rest is uncollected.
-    Overflow,
-}
 
 /// Details to be kept beside an entry, with the salt of their commitment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,12 +115,25 @@ pub fn open(
     );
     let mut account = Account::begin(&first)?;
     let end = terms.first_boundary_after(now);
-    let package = if opening.status == Status::Cancelled { Amount::ZERO } else { plan.package };
+    let package = first_package(plan, &terms, opening.status, now, end);
     let grant = package_grant(&account, package, now, end);
     let second =
         next(&account, Write { at: now, recorded_at: now, body: Body::Grant(grant), details_commitment: None })?;
     apply(&mut account, &second)?;
     Ok((account, vec![first, second]))
+}
+
+/// What an account is granted for its first cycle.
+fn first_package(plan: &Plan, terms: &Terms, status: Status, now: Timestamp, end: Timestamp) -> Amount {
+    match plan.first_cycle {
+        _ if status == Status::Cancelled => Amount::ZERO,
+        FirstCycle::Full => plan.package,
+        FirstCycle::None => Amount::ZERO,
+        FirstCycle::Proportional => {
+            let start = terms.last_boundary_until(now);
+            proportion(plan.package, end.millis_since(now), end.millis_since(start)).unwrap_or(plan.package)
+        }
+    }
 }
 
 /// Books what is due, then the command, and moves the account past every entry.
@@ -189,37 +150,54 @@ pub fn execute(
     let now = now.max(account.last_at);
     let mut entries = advance(account, plans, now)?;
     let result = match decide(account, plans, command, now) {
-        Ok(Some((at, body))) => {
-            let sealed = next(account, Write { at, recorded_at: now, body, details_commitment })?;
-            apply(account, &sealed)?;
-            entries.push(sealed);
-            Ok(Some(entries.len().saturating_sub(1)))
+        Ok(writes) => {
+            let own = (!writes.is_empty()).then_some(entries.len());
+            // The details are those of the command's own entry, which is the first.
+            let mut details_commitment = details_commitment;
+            for (at, body) in writes {
+                let details_commitment = details_commitment.take();
+                let sealed = next(account, Write { at, recorded_at: now, body, details_commitment })?;
+                apply(account, &sealed)?;
+                entries.push(sealed);
+            }
+            Ok(own)
         }
-        Ok(None) => Ok(None),
         Err(refusal) => Err(refusal),
     };
     Ok(Outcome { entries, result })
 }
 
-/// Decides one command on an account that has nothing due. Returns when it happened and what to write, or `None` where
-/// nothing changes.
-pub fn decide(
-    account: &Account,
-    plans: &PlanBook,
-    command: &Command,
-    now: Timestamp,
-) -> Result<Option<(Timestamp, Body)>, Refusal> {
+/// When something happened, and what is to be written of it.
+pub type Decided = (Timestamp, Body);
+
+/// Decides one command on an account that has nothing due. Returns what to write, in order: the command's own entry,
+/// then what follows from it; nothing where nothing changes.
+pub fn decide(account: &Account, plans: &PlanBook, command: &Command, now: Timestamp) -> Result<Vec<Decided>, Refusal> {
+    let one = |body: Body| vec![(now, body)];
+    let all = |bodies: Vec<Body>| bodies.into_iter().map(|body| (now, body)).collect();
     match command {
-        Command::Advance => Ok(None),
-        Command::Update(update) => decide_update(account, update).map(|body| body.map(|body| (now, body))),
-        Command::Grant(request) => {
-            let grant = decide_grant(account, request, now)?;
-            Ok(Some((now, Body::Grant(grant))))
-        }
+        Command::Advance => Ok(Vec::new()),
+        Command::Update(update) => Ok(decide_update(account, update)?.map(one).unwrap_or_default()),
+        Command::Grant(request) => Ok(one(Body::Grant(grants::grant(account, request, now)?))),
         Command::Charge(request) => {
-            let charge = decide_charge(account, plans, request, now)?;
-            Ok(Some((request.event.occurred_at, Body::Charge(Box::new(charge)))))
+            let charge = spending::charge(account, plans, request, now)?;
+            Ok(vec![(request.event.occurred_at, Body::Charge(Box::new(charge)))])
         }
+        Command::OpenHold(request) => Ok(one(Body::Hold(Box::new(holds::open(account, plans, request, now)?)))),
+        Command::ExtendHold(request) => {
+            Ok(one(Body::Extension(Box::new(holds::extend(account, plans, request, now)?))))
+        }
+        Command::SettleHold(request) => holds::settle(account, plans, request, now).map(all),
+        Command::ReleaseHold(request) => holds::release(account, request, now).map(all),
+        Command::Refund(request) => giving::refund(account, request, now).map(all),
+        Command::Void(grant) => Ok(one(grants::void(account, *grant, now)?)),
+        Command::Deduct(request) => Ok(one(Body::Deduction(grants::deduct(account, *request)?))),
+        Command::TakeBack(request) => Ok(one(Body::TakeBack(Box::new(grants::take_back(account, *request)?)))),
+        Command::ChangePlan(request) => plans::change(account, plans, request, now).map(all),
+        Command::SendTransfer(request) => Ok(one(Body::TransferOut(transfers::send(account, request)?))),
+        Command::ReceiveTransfer(request) => transfers::receive(account, request, now).map(all),
+        Command::EndTransfer(request) => transfers::end(account, request, now).map(all),
+        Command::Erase(entries) => Ok(one(Body::Erasure { entries: entries.clone() })),
     }
 }
 
@@ -228,7 +206,7 @@ fn decide_update(account: &Account, update: &Update) -> Result<Option<Body>, Ref
         return Err(Refusal::PlanChangeNeedsSubscription { plan: account.plan.clone() });
     }
     // What already is so is no change: putting the same account twice writes one entry.
-    let terms = account.next_terms.unwrap_or(account.terms);
+    let terms = account.coming_terms();
     let settings = Updated {
         status: update.settings.status.filter(|status| *status != account.status),
         zone: update.settings.zone.filter(|zone| *zone != terms.zone),
@@ -240,103 +218,16 @@ fn decide_update(account: &Account, update: &Update) -> Result<Option<Body>, Ref
     Ok((named || !settings.is_empty()).then_some(Body::Updated(settings)))
 }
 
-fn decide_grant(account: &Account, request: &GrantRequest, now: Timestamp) -> Result<NewGrant, Refusal> {
-    let effective_at = request.effective_at.unwrap_or(now).max(now);
-    if let Some(expires_at) = request.expires_at.filter(|expires_at| *expires_at <= effective_at) {
-        return Err(Refusal::GrantEndsBeforeEffect { effective_at, expires_at });
+/// The account as it will be after more entries, where a later one depends on that.
+fn after(account: &Account, bodies: &[Body], now: Timestamp) -> Result<Account, Refusal> {
+    let mut account = account.clone();
+    for body in bodies {
+        let write = Write { at: now, recorded_at: now, body: body.clone(), details_commitment: None };
+        // What does not fit here is out of range; it will not fit when it is written either.
+        let sealed = next(&account, write).map_err(|_| Refusal::AmountOutOfRange)?;
+        apply(&mut account, &sealed).map_err(|_| Refusal::AmountOutOfRange)?;
     }
-    let debt_paid = if effective_at <= now { account.totals.debt.min(request.credits) } else { Amount::ZERO };
-    // Every lifetime sum must stay in range: the refusal comes before the entry, not as a broken entry after it.
-    let fits = account.totals.granted.checked_add(request.credits).is_some()
-        && account.totals.remaining.checked_add(request.credits).is_some()
-        && account.totals.purchased.checked_add(request.credits).is_some();
-    if !fits {
-        return Err(Refusal::AmountOutOfRange);
-    }
-    Ok(NewGrant {
-        source: request.source,
-        priority: request.priority.unwrap_or(request.source.default_priority()),
-        amount: request.credits,
-        debt_paid,
-        effective_at,
-        expires_at: request.expires_at,
-        cycle: None,
-    })
-}
-
-fn decide_charge(
-    account: &Account,
-    plans: &PlanBook,
-    request: &ChargeRequest,
-    now: Timestamp,
-) -> Result<Charge, Refusal> {
-    if account.status == Status::Suspended {
-        return Err(Refusal::AccountSuspended);
-    }
-    let price = request.price;
-    let remaining = account.totals.remaining;
-    let headroom = overage_headroom(account, plans, now);
-    let from_grants = remaining.min(price);
-    let beyond = price.checked_sub(from_grants).ok_or(Refusal::AmountOutOfRange)?;
-    let overage = match request.on_excess {
-        OnExcess::Cap => Amount::ZERO,
-        OnExcess::Reject | OnExcess::Overflow => beyond.min(headroom),
-    };
-    let uncollected = beyond.checked_sub(overage).ok_or(Refusal::AmountOutOfRange)?;
-    if request.on_excess == OnExcess::Reject && uncollected.is_positive() {
-        let available = remaining.checked_add(headroom).ok_or(Refusal::AmountOutOfRange)?;
-        return Err(Refusal::InsufficientCredits { required: price, available });
-    }
-    if account.totals.charged.checked_add(price).is_none() {
-        return Err(Refusal::AmountOutOfRange);
-    }
-    let event = &request.event;
-    Ok(Charge {
-        plan: event.plan.clone(),
-        activity: event.activity.clone(),
-        agent: event.agent.clone(),
-        model: event.model.clone(),
-        quantities: event.quantities.clone(),
-        items: request.items.clone(),
-        rating: request.rating.clone(),
-        priced: price,
-        uncollected,
-        draws: draw_in_order(account, from_grants),
-        overage,
-    })
-}
-
-/// How much further into debt the plan lets the account go.
-pub fn overage_headroom(account: &Account, plans: &PlanBook, now: Timestamp) -> Amount {
-    let limit = plans.in_force(&account.plan, now).map_or(Amount::ZERO, |plan| plan.overage_limit);
-    limit.checked_sub(account.totals.debt).filter(|left| left.is_positive()).unwrap_or_default()
-}
-
-/// Takes credits from the effective grants, in burning order.
-fn draw_in_order(account: &Account, credits: Amount) -> Vec<Draw> {
-    let mut left = credits;
-    let mut draws = Vec::with_capacity(1);
-    for grant in account.grants.iter().filter(|g| g.effective) {
-        if left.is_zero() {
-            break;
-        }
-        let taken = grant.remaining.min(left);
-        left = left.checked_sub(taken).unwrap_or_default();
-        draws.push(Draw { grant: grant.sequence, credits: taken });
-    }
-    draws
-}
-
-pub(crate) fn package_grant(account: &Account, package: Amount, start: Timestamp, end: Timestamp) -> NewGrant {
-    NewGrant {
-        source: Source::Package,
-        priority: Source::Package.default_priority(),
-        amount: package,
-        debt_paid: account.totals.debt.min(package),
-        effective_at: start,
-        expires_at: Some(end),
-        cycle: Some((start, end)),
-    }
+    Ok(account)
 }
 
 /// What is to be written, before sequence, balance and chain are filled in.
@@ -352,35 +243,108 @@ pub(crate) struct Write {
 pub(crate) fn next(account: &Account, write: Write) -> Result<Sealed, Broken> {
     let sequence = account.sequence.saturating_add(1);
     let broken = || Broken { account: account.number, sequence, reason: "its effect leaves the range of amounts" };
-    let (remaining_change, debt_change) = effect(account, &write).ok_or_else(broken)?;
+    let effect = effect(account, &write).ok_or_else(broken)?;
+    let credits = effect.remaining.checked_add(effect.held).and_then(|sum| sum.checked_sub(effect.debt));
     let entry = Entry {
         account: account.number,
         sequence,
         at: write.at,
         recorded_at: write.recorded_at,
-        credits: remaining_change.checked_sub(debt_change).ok_or_else(broken)?,
-        remaining: account.totals.remaining.checked_add(remaining_change).ok_or_else(broken)?,
-        debt: account.totals.debt.checked_add(debt_change).ok_or_else(broken)?,
+        credits: credits.ok_or_else(broken)?,
+        remaining: account.totals.remaining.checked_add(effect.remaining).ok_or_else(broken)?,
+        debt: account.totals.debt.checked_add(effect.debt).ok_or_else(broken)?,
         details_commitment: write.details_commitment,
         body: write.body,
     };
     Ok(Sealed::new(entry, &account.head))
 }
 
-/// How an entry changes free credits and debt.
-fn effect(account: &Account, write: &Write) -> Option<(Amount, Amount)> {
-    match &write.body {
-        Body::Opened(_) | Body::Updated(_) | Body::Rollover(_) => Some((Amount::ZERO, Amount::ZERO)),
-        Body::Grant(grant) if grant.effective_at > write.recorded_at => Some((Amount::ZERO, Amount::ZERO)),
-        Body::Grant(grant) => Some((grant.amount.checked_sub(grant.debt_paid)?, grant.debt_paid.negated())),
-        Body::Effective { grant, debt_paid } => {
-            let pending = account.grants.iter().find(|g| g.sequence == *grant)?;
-            Some((pending.remaining.checked_sub(*debt_paid)?, debt_paid.negated()))
-        }
+/// How an entry changes free credits, held ones, and debt.
+struct Effect {
+    remaining: Amount,
+    held: Amount,
+    debt: Amount,
+}
+
+impl Effect {
+    const NONE: Self = Self { remaining: Amount::ZERO, held: Amount::ZERO, debt: Amount::ZERO };
+
+    fn free(remaining: Amount) -> Self {
+        Self { remaining, ..Self::NONE }
+    }
+}
+
+fn sum(draws: &[Draw]) -> Option<Amount> {
+    draws.iter().try_fold(Amount::ZERO, |sum, draw| sum.checked_add(draw.credits))
+}
+
+fn effect(account: &Account, write: &Write) -> Option<Effect> {
+    Some(match &write.body {
+        Body::Opened(_)
+        | Body::Updated(_)
+        | Body::Rollover(_)
+        | Body::PlanChanged(_)
+        | Body::PlanScheduled { .. }
+        | Body::TransferEnded { .. }
+        | Body::Erasure { .. } => Effect::NONE,
+        Body::Grant(grant) if grant.effective_at > write.recorded_at => Effect::NONE,
+        Body::Grant(grant) => incoming(grant.amount, grant.debt_paid)?,
+        Body::Effective { grant, debt_paid } => incoming(account.grants.get(*grant)?.remaining, *debt_paid)?,
         Body::Charge(charge) => {
             let drawn = charge.debited()?.checked_sub(charge.overage)?;
-            Some((drawn.negated(), charge.overage))
+            Effect { remaining: drawn.negated(), debt: charge.overage, ..Effect::NONE }
         }
-        Body::Expiry { expired, .. } => Some((expired.negated(), Amount::ZERO)),
+        Body::Expiry { expired, .. } => Effect::free(expired.negated()),
+        Body::Hold(opened) => earmarked(sum(&opened.earmarks)?),
+        Body::Extension(extended) => earmarked(sum(&extended.earmarks)?),
+        Body::Settle(settle) => {
+            let back = returned(&settle.returns)?;
+            Effect {
+                remaining: back.remaining.checked_sub(sum(&settle.from_free)?)?,
+                held: back.held.checked_sub(sum(&settle.from_held)?)?,
+                debt: back.debt.checked_add(settle.overage)?,
+            }
+        }
+        Body::Release(ended) | Body::HoldExpiry(ended) => returned(&ended.returns)?,
+        Body::Refund(refund) => incoming(refund.credits, refund.debt_paid)?,
+        Body::Void { grant, voided } if account.grants.get(*grant)?.effective => Effect::free(voided.negated()),
+        Body::Void { .. } => Effect::NONE,
+        Body::Deduction(deduction) => {
+            Effect { remaining: sum(&deduction.draws)?.negated(), debt: deduction.overage, ..Effect::NONE }
+        }
+        Body::TakeBack(take_back) => {
+            let is_to_come = account.grants.get(take_back.grant).is_some_and(|grant| !grant.effective);
+            let uncounted = if is_to_come { take_back.from_grant } else { Amount::ZERO };
+            Effect {
+                remaining: take_back.overage.checked_sub(take_back.credits.checked_sub(uncounted)?)?,
+                debt: take_back.overage,
+                ..Effect::NONE
+            }
+        }
+        Body::TransferOut(out) => Effect::free(out.credits()?.negated()),
+        Body::TransferBack(back) => incoming(back.credits, back.debt_paid)?,
+    })
+}
+
+fn incoming(credits: Amount, debt_paid: Amount) -> Option<Effect> {
+    Some(Effect { remaining: credits.checked_sub(debt_paid)?, debt: debt_paid.negated(), ..Effect::NONE })
+}
+
+fn earmarked(credits: Amount) -> Effect {
+    Effect { remaining: credits.negated(), held: credits, ..Effect::NONE }
+}
+
+fn returned(returns: &[crate::entry::Return]) -> Option<Effect> {
+    let mut effect = Effect::NONE;
+    for back in returns {
+        effect.held = effect.held.checked_sub(back.credits)?;
+        match back.into {
+            ReturnInto::Grant | ReturnInto::Rollover(_) => {
+                effect.remaining = effect.remaining.checked_add(back.credits)?;
+            }
+            ReturnInto::Debt => effect.debt = effect.debt.checked_sub(back.credits)?,
+            ReturnInto::Expired | ReturnInto::Voided => {}
+        }
     }
+    Some(effect)
 }

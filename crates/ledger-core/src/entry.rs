@@ -1,11 +1,23 @@
 //! The entry: one immutable line of an account's journal.
 
+mod grants;
+mod settings;
+mod spending;
+
+pub use grants::{
+    CostBasis, Deduction, Destination, GrantTerms, NewGrant, Origin, Portion, Rolled, Settlement, Source, TakeBack,
+    TransferBack, TransferOut,
+};
+pub use settings::{Opened, PlanChange, Status, Updated};
+pub use spending::{
+    Charge, Draw, HoldEnded, HoldExtended, HoldOpened, HoldTerms, OnExcess, Rating, Refund, Refunded, Return,
+    ReturnInto, Settle,
+};
+
 use crate::amount::Amount;
-use crate::event::{Digest, LineItem, Quantity};
+use crate::event::Quantity;
 use crate::ids::{AccountNumber, Id, IdKind};
-use crate::plan::Period;
 use crate::time::Timestamp;
-use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// One line of an account's journal. What its parts mean is in [`Body`]; how it becomes bytes is in `encoding`.
@@ -65,6 +77,69 @@ pub enum Body {
     },
     /// Unspent package credits moved into a rollover grant, which this entry makes.
     Rollover(Rolled),
+    /// The plan changed.
+    PlanChanged(PlanChange),
+    /// The plan is to change at the cycle's end; `None` takes that back.
+    PlanScheduled {
+        /// The plan to come.
+        plan: Option<Arc<str>>,
+    },
+    /// Credits were set aside.
+    Hold(Box<HoldOpened>),
+    /// More was set aside, or for longer.
+    Extension(Box<HoldExtended>),
+    /// What was held for was priced and debited, so far or in the end.
+    Settle(Box<Settle>),
+    /// A hold was given back.
+    Release(Box<HoldEnded>),
+    /// A hold ended by itself.
+    HoldExpiry(Box<HoldEnded>),
+    /// Credits were given back for a charge.
+    Refund(Box<Refund>),
+    /// The free credits of a grant ended by hand.
+    Void {
+        /// The sequence of the grant's entry.
+        grant: u64,
+        /// How many ended.
+        voided: Amount,
+    },
+    /// Credits were deducted by hand.
+    Deduction(Deduction),
+    /// Bought credits were taken back.
+    TakeBack(Box<TakeBack>),
+    /// Credits left for a parent or child.
+    TransferOut(TransferOut),
+    /// Transferred credits came back to their grant.
+    TransferBack(TransferBack),
+    /// A transfer arrived, or came back.
+    TransferEnded {
+        /// The sequence of the entry that sent it.
+        transfer: u64,
+        /// Whether it came back.
+        reversed: bool,
+    },
+    /// Details of entries were erased.
+    Erasure {
+        /// Which, as first and last sequences.
+        entries: Vec<(u64, u64)>,
+    },
+}
+
+/// Whom a usage is counted for, and how much of it: what an entry adds to the sums of its day.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'a> {
+    /// The activity.
+    pub activity: &'a Arc<str>,
+    /// The agent.
+    pub agent: &'a Option<Arc<str>>,
+    /// The model.
+    pub model: &'a Option<Arc<str>>,
+    /// Credits that were spent; negative where they were given back.
+    pub credits: Amount,
+    /// How many events: a hold counts once, at its first settle.
+    pub events: u64,
+    /// Quantities that were used.
+    pub quantities: &'a [Quantity],
 }
 
 impl Body {
@@ -75,222 +150,104 @@ impl Body {
             Self::Updated(_) => "updated",
             Self::Grant(_) => "grant",
             Self::Effective { .. } => "effective",
-            Self::Charge(_) => "charge",
+            Self::Charge(_) | Self::Settle(_) => "charge",
             Self::Expiry { .. } => "expiry",
             Self::Rollover(_) => "rollover",
+            Self::PlanChanged(_) | Self::PlanScheduled { .. } => "subscription",
+            Self::Hold(_) => "hold",
+            Self::Extension(_) => "extension",
+            Self::Release(_) => "release",
+            Self::HoldExpiry(_) => "hold_expiry",
+            Self::Refund(_) => "refund",
+            Self::Void { .. } => "void",
+            Self::Deduction(_) => "adjustment",
+            Self::TakeBack(_) => "take_back",
+            Self::TransferOut(_) | Self::TransferBack(_) | Self::TransferEnded { .. } => "transfer",
+            Self::Erasure { .. } => "erasure",
         }
     }
 
     /// Every type's name.
-    pub const TYPE_NAMES: [&str; 7] = ["opened", "updated", "grant", "effective", "charge", "expiry", "rollover"];
-}
-
-/// The beginning of an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opened {
-    /// The id that its owner chose.
-    pub id: Arc<str>,
-    /// The plan it starts on.
-    pub plan: Arc<str>,
-    /// The plan's cycle length.
-    pub period: Period,
-    /// Its time zone.
-    pub zone: Tz,
-    /// Its cycle anchor.
-    pub anchor: Timestamp,
-    /// Its first status.
-    pub status: Status,
-    /// The parent account's id.
-    pub parent: Option<Arc<str>>,
-}
-
-/// A change of settings; what is `None` stays. Name and metadata live in the details, outside the chain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Updated {
-    /// The new status.
-    pub status: Option<Status>,
-    /// The new time zone, in force from the current cycle's end.
-    pub zone: Option<Tz>,
-    /// The new anchor, in force from the current cycle's end.
-    pub anchor: Option<Timestamp>,
-    /// The new parent.
-    pub parent: Option<Arc<str>>,
-}
-
-impl Updated {
-    /// Whether nothing changes.
-    pub fn is_empty(&self) -> bool {
-        self.status.is_none() && self.zone.is_none() && self.anchor.is_none() && self.parent.is_none()
-    }
-}
-
-/// Whether an account may spend.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// On trial: as active.
-    Trial,
-    /// In good standing.
-    #[default]
-    Active,
-    /// Charges and holds are refused; cycles run on.
-    Suspended,
-    /// No further package; what is left may be spent until it expires.
-    Cancelled,
-}
-
-impl Status {
-    /// Every status with its name on the wire and its number in the encoding.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Trial, "trial"),
-        (Self::Active, "active"),
-        (Self::Suspended, "suspended"),
-        (Self::Cancelled, "cancelled"),
+    pub const TYPE_NAMES: [&str; 18] = [
+        "opened",
+        "updated",
+        "grant",
+        "effective",
+        "charge",
+        "expiry",
+        "rollover",
+        "subscription",
+        "hold",
+        "extension",
+        "release",
+        "hold_expiry",
+        "refund",
+        "void",
+        "adjustment",
+        "take_back",
+        "transfer",
+        "erasure",
     ];
 
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(status, _)| *status == self).map_or("", |(_, name)| name)
-    }
-
-    /// Reads a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(status, _)| status)
-    }
-}
-
-/// Where credits come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
-    /// The plan's credits of a cycle.
-    Package,
-    /// Bought.
-    Purchase,
-    /// Given.
-    Promotion,
-    /// Unspent package credits of an earlier cycle.
-    Rollover,
-    /// Corrected by hand.
-    Adjustment,
-    /// From a parent or child account.
-    Transfer,
-}
-
-impl Source {
-    /// Every source with its name on the wire; the position is its number in the encoding.
-    pub const ALL: [(Self, &'static str); 6] = [
-        (Self::Package, "package"),
-        (Self::Purchase, "purchase"),
-        (Self::Promotion, "promotion"),
-        (Self::Rollover, "rollover"),
-        (Self::Adjustment, "adjustment"),
-        (Self::Transfer, "transfer"),
-    ];
-
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        Self::ALL.into_iter().find(|(source, _)| *source == self).map_or("", |(_, name)| name)
-    }
-
-    /// Reads a name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(source, _)| source)
-    }
-
-    /// The priority where none is given; lower burns first (ledger rules, section 2). A transferred grant brings its
-    /// own.
-    pub fn default_priority(self) -> u32 {
+    /// What the entry adds to the sums of its day; `None` where that is nothing.
+    pub fn counted(&self) -> Option<Counted<'_>> {
         match self {
-            Self::Rollover => 5,
-            Self::Package => 10,
-            Self::Promotion => 20,
-            Self::Adjustment | Self::Transfer => 30,
-            Self::Purchase => 50,
+            Self::Charge(charge) => Some(Counted {
+                activity: &charge.activity,
+                agent: &charge.agent,
+                model: &charge.model,
+                credits: charge.debited().unwrap_or_default(),
+                events: 1,
+                quantities: &charge.quantities,
+            }),
+            Self::Settle(settle) => Some(Counted {
+                activity: &settle.terms.activity,
+                agent: &settle.terms.agent,
+                model: &settle.terms.model,
+                credits: settle.collected().unwrap_or_default(),
+                events: u64::from(settle.is_first),
+                quantities: &settle.used,
+            }),
+            Self::Refund(refund) => Some(Counted {
+                activity: &refund.activity,
+                agent: &refund.agent,
+                model: &refund.model,
+                credits: refund.credits.negated(),
+                events: 0,
+                quantities: &[],
+            }),
+            _ => None,
         }
     }
-}
 
-/// Incoming credits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewGrant {
-    /// Where they come from.
-    pub source: Source,
-    /// Their place in the burning order; lower burns first.
-    pub priority: u32,
-    /// How many, before debt was paid.
-    pub amount: Amount,
-    /// What of them paid debt at once; zero for a grant that takes effect later.
-    pub debt_paid: Amount,
-    /// From when they can be spent.
-    pub effective_at: Timestamp,
-    /// When they end.
-    pub expires_at: Option<Timestamp>,
-    /// For a package: the cycle that it opens, [start, end).
-    pub cycle: Option<(Timestamp, Timestamp)>,
-}
-
-/// A priced event, debited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Charge {
-    /// The plan at that time, which plugins see.
-    pub plan: Arc<str>,
-    /// The activity.
-    pub activity: Arc<str>,
-    /// The agent.
-    pub agent: Option<Arc<str>>,
-    /// The model.
-    pub model: Option<Arc<str>>,
-    /// The quantities, sorted by unit.
-    pub quantities: Arc<[Quantity]>,
-    /// The price's lines.
-    pub items: Arc<[LineItem]>,
-    /// What priced it.
-    pub rating: Rating,
-    /// The sum of the lines: debited + uncollected.
-    pub priced: Amount,
-    /// What could not be collected under `on_excess`.
-    pub uncollected: Amount,
-    /// What was taken from which grants, in burning order.
-    pub draws: Vec<Draw>,
-    /// What went into debt.
-    pub overage: Amount,
-}
-
-impl Charge {
-    /// What was debited.
-    pub fn debited(&self) -> Option<Amount> {
-        self.priced.checked_sub(self.uncollected)
+    /// How the entry changes what is set aside of grants; `None` where it is about no hold.
+    pub fn held_change(&self) -> Option<Amount> {
+        let sum = |credits: &mut dyn Iterator<Item = Amount>| {
+            Amount::from_micros(credits.map(Amount::micros).fold(0, i64::saturating_add)).unwrap_or_default()
+        };
+        match self {
+            Self::Hold(opened) => Some(sum(&mut opened.earmarks.iter().map(|earmark| earmark.credits))),
+            Self::Extension(extended) => Some(sum(&mut extended.earmarks.iter().map(|earmark| earmark.credits))),
+            Self::Settle(settle) => {
+                let taken = settle.from_held.iter().map(|draw| draw.credits);
+                let back = settle.returns.iter().map(|back| back.credits);
+                Some(sum(&mut taken.chain(back)).negated())
+            }
+            Self::Release(ended) | Self::HoldExpiry(ended) => {
+                Some(sum(&mut ended.returns.iter().map(|back| back.credits)).negated())
+            }
+            _ => None,
+        }
     }
-}
 
-/// What priced an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rating {
-    /// The plugin's name.
-    pub plugin: Arc<str>,
-    /// The component's digest.
-    pub digest: Digest,
-    /// The configuration's digest.
-    pub config_digest: Digest,
-}
-
-/// Credits taken from one grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Draw {
-    /// The sequence of the grant's entry.
-    pub grant: u64,
-    /// How many.
-    pub credits: Amount,
-}
-
-/// Package credits that live on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rolled {
-    /// From which package grants.
-    pub from: Vec<Draw>,
-    /// How many in all.
-    pub amount: Amount,
-    /// The new grant's priority.
-    pub priority: u32,
-    /// When the new grant ends.
-    pub expires_at: Timestamp,
+    /// The sequence of the entry that opened the hold that this is about.
+    pub fn hold(&self, own: u64) -> Option<u64> {
+        match self {
+            Self::Hold(_) => Some(own),
+            Self::Extension(extended) => Some(extended.hold),
+            Self::Settle(settle) => Some(settle.hold),
+            Self::Release(ended) | Self::HoldExpiry(ended) => Some(ended.hold),
+            _ => None,
+        }
+    }
 }

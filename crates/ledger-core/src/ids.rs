@@ -26,17 +26,29 @@ pub enum IdKind {
     Charge,
     /// A grant: `gr_`.
     Grant,
+    /// A hold: `ho_`.
+    Hold,
+    /// A refund of a charge: `rf_`.
+    Refund,
+    /// A purchase: `pu_`.
+    Purchase,
+    /// A transfer: `tr_`.
+    Transfer,
 }
 
 impl IdKind {
-    const ALL: [(Self, &'static str); 3] = [(Self::Entry, "en"), (Self::Charge, "ch"), (Self::Grant, "gr")];
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Entry, "en"),
+        (Self::Charge, "ch"),
+        (Self::Grant, "gr"),
+        (Self::Hold, "ho"),
+        (Self::Refund, "rf"),
+        (Self::Purchase, "pu"),
+        (Self::Transfer, "tr"),
+    ];
 
     fn prefix(self) -> &'static str {
-        match self {
-            Self::Entry => "en",
-            Self::Charge => "ch",
-            Self::Grant => "gr",
-        }
+        Self::ALL.into_iter().find(|(kind, _)| *kind == self).map_or("", |(_, prefix)| prefix)
     }
 }
 

@@ -27,17 +27,24 @@ pub mod refusal;
 pub mod time;
 pub mod usage;
 
-pub use account::{Account, Broken, Grant, apply, recount};
+pub use account::{Account, Acts, Broken, Collected, Grant, Grants, Hold, Holds, Purchase, apply, recount};
 pub use amount::{Amount, AmountError};
 pub use balance::{Balance, balance};
-pub use decide::{ChargeRequest, Command, GrantRequest, OnExcess, Opening, Outcome, Salted, Update, execute, open};
+pub use decide::{
+    ChargeMade, ChargeRequest, Command, DeductRequest, EndRequest, EndedHold, ExtendRequest, GrantRequest, HoldRequest,
+    HoldStatus, Opening, Outcome, PlanRequest, Priced, ReceiveRequest, RefundRequest, ReleaseRequest, Salted,
+    SendRequest, SettleRequest, TakeBackRequest, Update, execute, grant_terms, open,
+};
 pub use details::Details;
 pub use due::advance;
 pub use encoding::Sealed;
-pub use entry::{Body, Charge, Entry, NewGrant, Opened, Rating, Source, Status, Updated};
+pub use entry::{
+    Body, Charge, CostBasis, Destination, Entry, GrantTerms, HoldTerms, NewGrant, OnExcess, Opened, Origin, Portion,
+    Rating, Settle, Settlement, Source, Status, Updated,
+};
 pub use event::{Digest, LineItem, Quantity, UsageEvent};
 pub use ids::{AccountNumber, Id, IdKind};
-pub use plan::{Period, Plan, PlanBook, Rollover};
+pub use plan::{FirstCycle, Period, Plan, PlanBook, Rollover};
 pub use refusal::Refusal;
 pub use time::Timestamp;
 pub use usage::{DAY_ROWS_MAX, DayUsage, UsageName, UsageRow};

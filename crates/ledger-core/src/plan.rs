@@ -18,8 +18,38 @@ pub struct Plan {
     pub rollover: Option<Rollover>,
     /// How much debt a charge may run up; zero blocks at nothing left.
     pub overage_limit: Amount,
+    /// What an account is granted for its first cycle.
+    pub first_cycle: FirstCycle,
     /// How much more an open hold may run up when it settles, so that a call ends with a sentence.
     pub grace: Amount,
+}
+
+/// What an account is granted when it is opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstCycle {
+    /// The whole package.
+    #[default]
+    Full,
+    /// The part of it that is in proportion to what is left until the first boundary.
+    Proportional,
+    /// Nothing.
+    None,
+}
+
+impl FirstCycle {
+    /// Every rule with its name.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Full, "full"), (Self::Proportional, "proportional"), (Self::None, "none")];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.into_iter().find(|(rule, _)| *rule == self).map_or("", |(_, name)| name)
+    }
+
+    /// Reads a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, n)| *n == name).map(|(rule, _)| rule)
+    }
 }
 
 /// Unspent package credits that live on.
@@ -47,7 +77,10 @@ pub struct PlanBook {
 }
 
 impl PlanBook {
-    /// Adds a definition that is in force from an instant on. Definitions of one plan are added in time order.
+    /// Adds a definition that is in force from an instant on. Definitions of one plan are added in time order, and from
+    /// an instant up to which nothing has been booked yet: a boundary that falls on it would otherwise be of the old
+    /// definition where it was noticed before, and of the new one where it was not. A limit that is lowered counts for
+    /// what comes after it; what open holds rest on is settled all the same.
     pub fn define(&mut self, effective_from: Timestamp, plan: Plan) {
         self.definitions.entry(plan.name.clone()).or_default().push((effective_from, plan));
     }

@@ -6,7 +6,7 @@
 //! of the stretch before it, gives the same rows.
 
 use crate::amount::Amount;
-use crate::entry::{Body, Entry};
+use crate::entry::Entry;
 use crate::event::Quantity;
 use std::sync::Arc;
 
@@ -67,28 +67,27 @@ impl DayUsage {
     /// whole day, none for a stretch of one that is joined later.
     pub fn add(&mut self, entry: &Entry, limit: Option<usize>) {
         self.stretch(entry.sequence, entry.sequence);
-        let Body::Charge(charge) = &entry.body else {
+        let Some(counted) = entry.body.counted() else {
             return;
         };
         let is_same = |row: &UsageRow| match &row.name {
             UsageName::Named { activity, agent, model } => {
-                *activity == charge.activity && *agent == charge.agent && *model == charge.model
+                activity == counted.activity && agent == counted.agent && model == counted.model
             }
             UsageName::OtherAgents { .. } | UsageName::Other => false,
         };
         let index = self.rows.iter().position(is_same).unwrap_or_else(|| {
             self.append(
                 &UsageName::Named {
-                    activity: charge.activity.clone(),
-                    agent: charge.agent.clone(),
-                    model: charge.model.clone(),
+                    activity: counted.activity.clone(),
+                    agent: counted.agent.clone(),
+                    model: counted.model.clone(),
                 },
                 limit,
             )
         });
         if let Some(row) = self.rows.get_mut(index) {
-            // An entry's credits are the change of the balance, so a charge is the negative of it.
-            row.sum(entry.credits.negated(), 1, &charge.quantities);
+            row.sum(counted.credits, counted.events, counted.quantities);
         }
     }
 
@@ -174,7 +173,7 @@ impl UsageRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::{Charge, Rating};
+    use crate::entry::{Body, Charge, Rating};
     use crate::event::Digest;
     use crate::ids::AccountNumber;
     use crate::time::Timestamp;

@@ -195,7 +195,7 @@ impl<'a> AccountColumns<'a> {
         self.expected.push(number(commit.expected_sequence)?);
         self.revision.push(number(account.sequence)?);
         self.plan.push(&account.plan);
-        self.due_at.push(account.next_due_at().millis());
+        self.due_at.push(account.attention_at().millis());
         self.state.push(account_to_bytes(account)?);
         Ok(())
     }

@@ -35,17 +35,10 @@ pub(crate) fn searchable(text: &str) -> Option<&str> {
     (!text.contains('\0')).then_some(text)
 }
 
-/// The activity, agent and model of an entry.
+/// The activity, agent and model that an entry counts for.
 pub(crate) fn names(body: &Body) -> [Option<&str>; 3] {
-    match body {
-        Body::Charge(charge) => [Some(&charge.activity), charge.agent.as_deref(), charge.model.as_deref()],
-        Body::Opened(_)
-        | Body::Updated(_)
-        | Body::Grant(_)
-        | Body::Effective { .. }
-        | Body::Expiry { .. }
-        | Body::Rollover(_) => [None; 3],
-    }
+    body.counted()
+        .map_or([None; 3], |counted| [Some(&**counted.activity), counted.agent.as_deref(), counted.model.as_deref()])
 }
 
 /// An instance as its two columns.

@@ -121,10 +121,10 @@ impl Overlay {
                 self.keys.insert(*key, (*record, *position));
             }
         }
-        let due_at = account.next_due_at();
+        let due_at = account.attention_at();
         match self.accounts.insert(number, account.clone()) {
             Some(replaced) => {
-                let was_due_at = replaced.next_due_at();
+                let was_due_at = replaced.attention_at();
                 if was_due_at != due_at {
                     self.due.remove(&(was_due_at, number));
                     self.due.insert((due_at, number));

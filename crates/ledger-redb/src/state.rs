@@ -182,7 +182,7 @@ fn write_accounts(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(
         if let Some(stretch) = overlay.positions.get(&number) {
             append(&mut chunks, number, &mut tail, stretch)?;
         }
-        let due_ms = account.next_due_at().millis();
+        let due_ms = account.attention_at().millis();
         let row = AccountRow::join(due_ms, &tail, &account_to_bytes(account)?)?;
         accounts.insert(number, row.as_slice()).map_err(failed)?;
         if was_due_ms != Some(due_ms) {

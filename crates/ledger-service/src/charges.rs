@@ -7,8 +7,8 @@ use crate::ports::{PricingError, Quote};
 use crate::rate_card::{Binding, Releases};
 use crate::writer::{Request, Task, Written};
 use ledger_core::{
-    Account, Amount, Body, ChargeRequest, Command, Details, Id, IdKind, OnExcess, Quantity, Rating, Refusal, Salted,
-    Status, Timestamp, UsageEvent, advance, execute,
+    Account, Amount, Body, ChargeRequest, Command, Details, Digest, Id, IdKind, OnExcess, Quantity, Rating, Refusal,
+    Salted, Status, Timestamp, UsageEvent, advance, execute,
 };
 use ledger_store::{Instance, KeyFingerprint, KeyKind, Recorded, Wanted};
 use std::sync::Arc;
@@ -126,7 +126,7 @@ impl Ledger {
         let releases = self.releases();
         let event = input.event(&account, now);
         let binding = binding(&releases, &event)?;
-        let quote = binding.plugin.price(&event).map_err(|error| pricing_error(error, binding))?;
+        let quote = binding.plugin.price(&event).map_err(|error| failed(error, binding))?;
         let request = self.request(&input, keys, content, event, quote, binding)?;
         let answer = self.submit_one(request).await?;
         self.charged(answer)
@@ -173,7 +173,7 @@ impl Ledger {
         let releases = self.releases();
         let event = input.event(&account, now);
         let priced = binding(&releases, &event)
-            .and_then(|b| b.plugin.price(&event).map(|quote| (quote, b)).map_err(|error| pricing_error(error, b)));
+            .and_then(|b| b.plugin.price(&event).map(|quote| (quote, b)).map_err(|error| failed(error, b)));
         let (quote, binding) = match priced {
             Ok(priced) => priced,
             Err(error @ ServiceError::Unpriced { .. }) => {
@@ -197,7 +197,7 @@ impl Ledger {
         let id = Id::parse(text).filter(|id| id.kind == IdKind::Charge).ok_or_else(not_found)?;
         let account = self.store().account_by_number(id.account)?.ok_or_else(not_found)?;
         let recorded = self.store().entry(id.account, id.sequence)?.ok_or_else(not_found)?;
-        if !matches!(recorded.sealed.entry.body, Body::Charge(_)) {
+        if !matches!(recorded.sealed.entry.body, Body::Charge(_) | Body::Settle(_)) {
             return Err(not_found());
         }
         Ok(Charged { account: account.id.clone(), recorded, replay: false })
@@ -220,9 +220,23 @@ impl Ledger {
                 self.charged(Written::Replay { account, sequence: record.sequence }).map(Found::Replayed)
             }
             Some(record) => Err(Refusal::IdempotencyMismatch { first_seen_at: record.recorded_at }.into()),
-            None if account.status == Status::Suspended => Err(Refusal::AccountSuspended.into()),
-            None => Ok(Found::New(account)),
+            None => {
+                self.check_may_spend(&account)?;
+                Ok(Found::New(account))
+            }
         }
+    }
+
+    /// Refuses a suspended account before anything is priced; the writer refuses it again. Whether a parent's
+    /// suspension stops its children is a setting.
+    pub(crate) fn check_may_spend(&self, account: &Account) -> Result<(), ServiceError> {
+        let is_suspended = |account: &Account| account.status == Status::Suspended;
+        let stopped = is_suspended(account)
+            || match account.parent.as_ref().filter(|_| self.settings().suspended_parents_stop_children) {
+                Some(parent) => is_suspended(&*self.committed(parent)?),
+                None => false,
+            };
+        if stopped { Err(Refusal::AccountSuspended.into()) } else { Ok(()) }
     }
 
     fn check_time(&self, occurred_at: Option<Timestamp>, now: Timestamp) -> Result<(), ServiceError> {
@@ -314,7 +328,7 @@ impl Ledger {
         for (item, quote) in price_all(to_price) {
             let ToPrice { index, keys, content, event, binding } = item;
             let request = quote
-                .map_err(|error| pricing_error(error, binding))
+                .map_err(|error| failed(error, binding))
                 .and_then(|quote| self.request(&inputs[index], keys, content, event, quote, binding));
             prepared[index] = Some(match request {
                 Ok(request) => Prepared::Submit(Box::new(request)),
@@ -383,7 +397,7 @@ fn price_all(mut items: Vec<ToPrice<'_>>) -> Vec<(ToPrice<'_>, Result<Quote, Pri
     items.into_iter().zip(quotes).collect()
 }
 
-fn binding<'a>(releases: &'a Releases, event: &UsageEvent) -> Result<&'a Binding, ServiceError> {
+pub(crate) fn binding<'a>(releases: &'a Releases, event: &UsageEvent) -> Result<&'a Binding, ServiceError> {
     releases.find(&event.plan, &event.activity, event.model.as_deref()).ok_or_else(|| ServiceError::Unpriced {
         model: event.model.clone(),
         activity: event.activity.clone(),
@@ -391,19 +405,20 @@ fn binding<'a>(releases: &'a Releases, event: &UsageEvent) -> Result<&'a Binding
     })
 }
 
-fn pricing_error(error: PricingError, binding: &Binding) -> ServiceError {
+fn failed(error: PricingError, binding: &Binding) -> ServiceError {
+    pricing_error(error, &binding.name, binding.plugin.digest())
+}
+
+pub(crate) fn pricing_error(error: PricingError, plugin: &Arc<str>, digest: Digest) -> ServiceError {
     match error {
         PricingError::Unpriced { model, activity, unit } => ServiceError::Unpriced { model, activity, unit },
         PricingError::InvalidUsage(reason) => ServiceError::field("usage", reason),
-        PricingError::Failed(failure, detail) => ServiceError::PluginFailed {
-            plugin: binding.name.clone(),
-            digest: binding.plugin.digest(),
-            failure,
-            detail,
-        },
+        PricingError::Failed(failure, detail) => {
+            ServiceError::PluginFailed { plugin: plugin.clone(), digest, failure, detail }
+        }
     }
 }
 
-fn sum(quote: &Quote) -> Option<Amount> {
+pub(crate) fn sum(quote: &Quote) -> Option<Amount> {
     quote.items.iter().try_fold(Amount::ZERO, |sum, item| sum.checked_add(item.credits))
 }

@@ -32,6 +32,13 @@ pub enum ServiceError {
         /// What the host saw.
         detail: String,
     },
+    /// Nothing of this kind has this id.
+    NotFound {
+        /// What was looked for: `hold`, `grant`, `purchase`.
+        what: &'static str,
+        /// The id asked for.
+        id: String,
+    },
     /// No charge has this id.
     ChargeNotFound {
         /// The id asked for.

@@ -11,10 +11,16 @@ pub fn key_fingerprint(account: &str, kind: KeyKind, key: &str) -> KeyFingerprin
     let mut content = Content::new(match kind {
         KeyKind::Header => "header",
         KeyKind::Event => "event",
+        KeyKind::Hold => "hold",
     });
     content.text(account);
     content.text(key);
     KeyFingerprint(content.finish())
+}
+
+/// The key under which it is found how a hold ended.
+pub(crate) fn hold_fingerprint(account: &str, hold: u64) -> KeyFingerprint {
+    key_fingerprint(account, KeyKind::Hold, &hold.to_string())
 }
 
 /// Hashes a request's content, member by member, so that no two contents run together.

@@ -2,17 +2,16 @@
 
 use crate::activity_kinds::ActivityKinds;
 use crate::error::ServiceError;
-use crate::idempotency::{Content, key_fingerprint};
 use crate::ports::{Clock, Random};
+use crate::purchases::Shop;
 use crate::rate_card::Releases;
 use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
 use arc_swap::ArcSwap;
 use ledger_core::{
-    Account, Amount, Balance, Body, Command, Details, GrantRequest, Opening, Plan, PlanBook, Refusal, Salted, Source,
-    Status, Timestamp, Update, Updated, balance,
+    Account, Balance, Details, Opening, Plan, PlanBook, Refusal, Salted, Status, Timestamp, Update, Updated, balance,
 };
-use ledger_store::{AccountQuery, Batch, Instance, KeyKind, LedgerStore, Recorded, SystemRecord, Wanted};
+use ledger_store::{AccountQuery, Batch, Instance, LedgerStore, SystemRecord, Wanted};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -28,6 +27,8 @@ pub struct Parts {
     pub plans: Vec<Plan>,
     /// What prices what.
     pub releases: Releases,
+    /// What can be bought.
+    pub shop: Shop,
     /// Limits and windows.
     pub settings: Settings,
 }
@@ -41,6 +42,8 @@ pub struct Settings {
     pub max_age_ms: i64,
     /// How far in the future an event may be.
     pub max_future_ms: i64,
+    /// Whether nothing is spent on an account whose parent is suspended.
+    pub suspended_parents_stop_children: bool,
     /// How many requests may wait for the writer; more are refused as overload.
     pub queue_items_max: usize,
     /// How many requests the writer commits at once.
@@ -54,6 +57,7 @@ pub struct Ledger {
     random: Arc<dyn Random>,
     plans: Arc<PlanBook>,
     releases: ArcSwap<Releases>,
+    shop: Shop,
     activity_kinds: ActivityKinds,
     settings: Settings,
     /// `None` once the ledger has been closed.
@@ -91,40 +95,6 @@ pub struct PutAccount {
     pub opened: bool,
 }
 
-/// Credits to be granted by hand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantInput {
-    /// The account's id.
-    pub account: Arc<str>,
-    /// The `Idempotency-Key` header.
-    pub key: String,
-    /// How many.
-    pub credits: Amount,
-    /// Promotion or adjustment.
-    pub source: Source,
-    /// Place in the burning order.
-    pub priority: Option<u32>,
-    /// When they take effect.
-    pub effective_at: Option<Timestamp>,
-    /// When they end.
-    pub expires_at: Option<Timestamp>,
-    /// Why.
-    pub reason: String,
-    /// Who.
-    pub actor: String,
-}
-
-/// A grant with what is left of it now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantView {
-    /// The entry that made it.
-    pub recorded: Arc<Recorded>,
-    /// Whether an earlier request had made it.
-    pub replay: bool,
-    /// Free credits of it.
-    pub remaining: Amount,
-}
-
 impl Ledger {
     /// Opens the ledger: records changed plan definitions, and starts the writer.
     pub fn open(parts: Parts) -> Result<Arc<Self>, ServiceError> {
@@ -140,6 +110,7 @@ impl Ledger {
             random: parts.random,
             plans,
             releases: ArcSwap::from_pointee(parts.releases),
+            shop: parts.shop,
             activity_kinds: ActivityKinds::default(),
             settings: parts.settings,
             writer: Mutex::new(Some(Arc::new(handle))),
@@ -219,39 +190,6 @@ impl Ledger {
         }
     }
 
-    /// Grants credits by hand.
-    pub async fn grant(&self, input: GrantInput) -> Result<GrantView, ServiceError> {
-        let details =
-            Details { actor: Some(input.actor.clone()), reason: Some(input.reason.clone()), ..Details::default() };
-        let request = Request {
-            account: input.account.clone(),
-            keys: vec![key_fingerprint(&input.account, KeyKind::Header, &input.key)],
-            content: input.content(),
-            task: Task::Execute(Command::Grant(GrantRequest {
-                source: input.source,
-                credits: input.credits,
-                priority: input.priority,
-                effective_at: input.effective_at,
-                expires_at: input.expires_at,
-            })),
-            details: Salted::new(&details, self.salt_for(&details)),
-            instance: Instance::None,
-        };
-        let missing = || ServiceError::Internal { detail: "a grant's entry is gone".to_owned() };
-        let (recorded, replay) = match self.submit_one(request).await? {
-            Written::Done { recorded, .. } => (recorded.ok_or_else(missing)?, false),
-            Written::Replay { account, sequence } => {
-                (self.store.entry(account.number, sequence)?.ok_or_else(missing)?, true)
-            }
-        };
-        // The answer is of the grant as it was made, so that a replay of it is the same.
-        let remaining = match &recorded.sealed.entry.body {
-            Body::Grant(grant) => grant.amount.checked_sub(grant.debt_paid).unwrap_or_default(),
-            _ => return Err(missing()),
-        };
-        Ok(GrantView { recorded, replay, remaining })
-    }
-
     /// An account as it is now, what is due included.
     pub fn account(&self, id: &str) -> Result<Arc<Account>, ServiceError> {
         let account = self.committed(id)?;
@@ -268,21 +206,6 @@ impl Ledger {
     /// Accounts in order of their ids.
     pub fn accounts(&self, query: &AccountQuery) -> Result<Vec<Arc<Account>>, ServiceError> {
         Ok(self.store.accounts(query)?)
-    }
-
-    /// At most `limit` grants of an account, newest first, those before the one with sequence `before` only.
-    pub fn grants(&self, id: &str, before: Option<u64>, limit: usize) -> Result<Vec<GrantView>, ServiceError> {
-        let account = self.committed(id)?;
-        let older = account.grants_made.iter().rev().filter(|sequence| before.is_none_or(|before| **sequence < before));
-        let mut views = Vec::new();
-        for sequence in older.take(limit) {
-            let recorded = self.store.entry(account.number, *sequence)?;
-            let missing = || ServiceError::Internal { detail: "a grant's entry is gone".to_owned() };
-            let live = account.grants.iter().find(|grant| grant.sequence == *sequence);
-            let remaining = live.map_or(Amount::ZERO, |grant| grant.remaining);
-            views.push(GrantView { recorded: recorded.ok_or_else(missing)?, replay: false, remaining });
-        }
-        Ok(views)
     }
 
     /// Books everything that is due by now, on every account. Returns how many accounts had something due.
@@ -311,6 +234,16 @@ impl Ledger {
     pub fn put_system_record(&self, record: SystemRecord) -> Result<(), ServiceError> {
         self.store.commit(Batch { accounts: Vec::new(), system: vec![record] })?;
         Ok(())
+    }
+
+    /// What can be bought.
+    pub fn shop(&self) -> &Shop {
+        &self.shop
+    }
+
+    /// The plans, as they are defined now.
+    pub fn plans_now(&self) -> Vec<Plan> {
+        self.plans.latest().cloned().collect()
     }
 
     pub(crate) fn store(&self) -> &dyn LedgerStore {
@@ -373,19 +306,5 @@ impl Ledger {
             Err(ServiceError::Refused(_)) => Err(ServiceError::field("parent", "no account has this id")),
             Err(error) => Err(error),
         }
-    }
-}
-
-impl GrantInput {
-    fn content(&self) -> [u8; 16] {
-        let mut content = Content::new("POST /v1/accounts/{account}/grants");
-        content.text(&self.account);
-        content.number(i128::from(self.credits.micros()));
-        content.text(self.source.name());
-        content.option(self.priority, |content, priority| content.number(i128::from(priority)));
-        content.option(self.effective_at, |content, t| content.number(i128::from(t.millis())));
-        content.option(self.expires_at, |content, t| content.number(i128::from(t.millis())));
-        content.text(&self.reason);
-        content.finish()
     }
 }

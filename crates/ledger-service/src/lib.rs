@@ -7,27 +7,40 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
 pub mod activity_kinds;
+mod acts;
 pub mod breakdown;
 pub mod charges;
 pub mod clock;
 pub mod error;
+mod grants;
+mod holds;
 pub mod idempotency;
 mod ledger;
 mod plans;
 pub mod ports;
+mod purchases;
 pub mod rate_card;
 mod readers;
 mod reading;
+mod refunds;
 mod scheduler;
+mod subscriptions;
+mod transfers;
 mod writer;
 
 pub use activity_kinds::{ActivityKind, ActivityKinds};
+pub use acts::{Acted, ByHand};
 pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageQuery, UsageSummary};
 pub use charges::{ChargeInput, Charged, Quoted};
 pub use clock::{SystemClock, TestClock};
 pub use error::ServiceError;
-pub use ledger::{AccountInput, GrantInput, GrantView, Ledger, Parts, PutAccount, Settings};
+pub use grants::{DeductionInput, GrantInput, GrantView};
+pub use holds::{HoldAmount, HoldFilter, HoldInput, HoldReply, HoldStep, HoldView};
+pub use ledger::{AccountInput, Ledger, Parts, PutAccount, Settings};
+pub use purchases::{CustomAmounts, Pack, PurchaseInput, PurchaseItem, PurchaseView, Shop};
 pub use rate_card::{Binding, RateCard, Releases, Rule};
 pub use readers::{EntryReader, UsageReader};
 pub use reading::Window;
+pub use subscriptions::{SubscriptionChange, SubscriptionInput};
+pub use transfers::TransferInput;
 pub use writer::{Put, Request, Task, Writer, Written};

@@ -2,7 +2,7 @@
 //! the definition of its time. The configuration says what is in force from now on; the journal remembers the rest.
 
 use crate::error::ServiceError;
-use ledger_core::{Amount, Period, Plan, PlanBook, Rollover, Timestamp};
+use ledger_core::{Amount, FirstCycle, Period, Plan, PlanBook, Rollover, Timestamp};
 use ledger_store::{Batch, LedgerStore, SystemRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -57,6 +57,8 @@ struct PlanRow {
     rollover: Option<(String, u32)>,
     overage_limit: String,
     grace: String,
+    /// Absent in records from before there was a choice.
+    first_cycle: Option<Arc<str>>,
 }
 
 impl PlanRow {
@@ -74,6 +76,7 @@ impl PlanRow {
             rollover: plan.rollover.map(|r| (r.cap.to_string(), r.cycles)),
             overage_limit: plan.overage_limit.to_string(),
             grace: plan.grace.to_string(),
+            first_cycle: Some(plan.first_cycle.name().into()),
         }
     }
 }
@@ -93,6 +96,7 @@ impl TryFrom<PlanRow> for Plan {
             rollover,
             overage_limit: row.overage_limit.parse()?,
             grace: row.grace.parse()?,
+            first_cycle: row.first_cycle.as_deref().and_then(FirstCycle::parse).unwrap_or_default(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Rate cards: which plugin, with which configuration, prices an activity and a model.
 
 use crate::ports::PricingPlugin;
+use ledger_core::Rating;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,15 @@ impl Releases {
             matches(&rule.activity, activity) && model.map_or(rule.model == "*", |model| matches(&rule.model, model))
         };
         card.rules.iter().find(matching).map(|rule| &rule.binding)
+    }
+
+    /// The plugin and configuration that a rating names, where they are live under any rule.
+    pub fn of(&self, rating: &Rating) -> Option<Arc<dyn PricingPlugin>> {
+        let mut plugins = self.rate_cards.values().flat_map(|card| &card.rules).map(|rule| &rule.binding.plugin);
+        let is_it = |plugin: &&Arc<dyn PricingPlugin>| {
+            plugin.digest() == rating.digest && plugin.config_digest() == rating.config_digest
+        };
+        plugins.find(is_it).cloned()
     }
 }
 

@@ -1,4 +1,5 @@
-//! Renewals and expiries happen when they are due, even if nobody asks for the account.
+//! Renewals and expiries happen when they are due, even if nobody asks for the account; and what an account has sent to
+//! another arrives, even if the program was stopped in between.
 
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
@@ -28,13 +29,25 @@ pub(crate) async fn run_due(ledger: &Ledger) -> Result<usize, ServiceError> {
         };
         let requests: Vec<Request> = due.into_iter().map(advance).collect();
         let before = advanced;
+        let mut sent = Vec::new();
         for answer in ledger.submit(requests).await? {
             match answer {
-                Ok(_) => advanced += 1,
+                Ok(written) => {
+                    advanced += 1;
+                    let account = written.account();
+                    sent.extend((!account.acts.in_transit.is_empty()).then(|| account.clone()));
+                }
                 Err(error) => tracing::error!(?error, "what is due on an account cannot be booked"),
             }
         }
-        if advanced == before {
+        let mut stuck = 0;
+        for account in sent {
+            if let Err(error) = ledger.resume_transfers(&account).await {
+                tracing::error!(?error, account = %account.id, "what an account has sent cannot be delivered yet");
+                stuck += 1;
+            }
+        }
+        if advanced - before == stuck {
             // Only accounts that cannot be advanced are left: the log names them, and the others are done.
             return Ok(advanced);
         }

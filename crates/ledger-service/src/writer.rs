@@ -4,6 +4,8 @@
 //! [`Writer::step`] is the whole of it, without a thread or a clock: production runs it on a thread of its own
 //! ([`spawn`]), tests step it.
 
+mod ended_holds;
+
 use crate::error::ServiceError;
 use crate::ports::Clock;
 use ledger_core::balance::spendable;
@@ -71,6 +73,15 @@ pub enum Written {
         /// The entry from which the first answer is rebuilt.
         sequence: u64,
     },
+}
+
+impl Written {
+    /// The account that it was done to.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        match self {
+            Self::Done { account, .. } | Self::Replay { account, .. } => account,
+        }
+    }
 }
 
 type Answer = Result<Written, ServiceError>;
@@ -219,7 +230,17 @@ impl Writer {
                 (outcome.entries, outcome.result)
             }
             (Task::Execute(command), Some(account)) => {
-                let outcome = execute(account, &self.plans, command, commitment, now)?;
+                let mut outcome = execute(account, &self.plans, command, commitment, now)?;
+                if let Err(Refusal::HoldNotOpen { hold }) = outcome.result
+                    && let Some(ended) = self.ended_hold(account, &working.entries, &outcome.entries, hold)?
+                {
+                    // An account remembers open holds only; how this one ended is told to the core.
+                    let command = ended_holds::told(command, ended);
+                    let again = execute(account, &self.plans, &command, commitment, now)?;
+                    let before = outcome.entries.len();
+                    outcome.result = again.result.map(|own| own.map(|index| before + index));
+                    outcome.entries.extend(again.entries);
+                }
                 (outcome.entries, outcome.result)
             }
             (Task::Execute(_), None) => return Err(not_found().into()),
@@ -233,6 +254,7 @@ impl Writer {
         let spendable = spendable(account, &self.plans, now);
         for (index, sealed) in entries.into_iter().enumerate() {
             let is_own = own == Some(index);
+            working.keys.extend(ended_holds::key(&account.id, &sealed.entry));
             if is_own {
                 let (sequence, recorded_at) = (sealed.entry.sequence, sealed.entry.recorded_at);
                 let record = KeyRecord { content: request.content, sequence, recorded_at };

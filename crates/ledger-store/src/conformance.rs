@@ -87,6 +87,7 @@ fn plans() -> PlanBook {
             package: Amount::from_credits(1000).unwrap(),
             rollover: None,
             overage_limit: Amount::ZERO,
+            first_cycle: ledger_core::FirstCycle::Full,
             grace: Amount::ZERO,
         },
     );
@@ -121,6 +122,7 @@ fn granted(account: &Account, credits: i64, key: Option<KeyFingerprint>, now: Ti
         priority: None,
         effective_at: None,
         expires_at: None,
+        cost: None,
     };
     let outcome = execute(&mut after, &plans(), &Command::Grant(request), None, now).unwrap();
     let record = KeyRecord { content: [9; 16], sequence: after.sequence, recorded_at: after.last_at };

@@ -23,13 +23,15 @@ pub struct Loaded {
     pub keys: Vec<Option<KeyRecord>>,
 }
 
-/// Which of an account's two name spaces an idempotency key is from.
+/// Which of an account's name spaces a key is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// The `Idempotency-Key` header.
     Header,
     /// The `id` in the body.
     Event,
+    /// The identifier of a hold, whose record is of the entry that ended it.
+    Hold,
 }
 
 /// An idempotency key of an account, as the first half of a SHA-256: the key itself may be personal, and is not needed.
@@ -137,11 +139,11 @@ pub struct EntryQuery {
     pub to: Option<Timestamp>,
     /// Only entries of this type; see [`Body::type_name`].
     pub entry_type: Option<String>,
-    /// Only charges of this activity.
+    /// Only charges and refunds of this activity.
     pub activity: Option<String>,
-    /// Only charges by this agent.
+    /// Only those by this agent.
     pub agent: Option<String>,
-    /// Only charges with this model.
+    /// Only those with this model.
     pub model: Option<String>,
     /// At most so many.
     pub limit: usize,
@@ -183,12 +185,12 @@ impl EntryQuery {
     }
 
     fn matches_names(&self, body: &Body) -> bool {
-        let Body::Charge(charge) = body else {
+        let Some(counted) = body.counted() else {
             return !self.has_names();
         };
-        self.activity.as_deref().is_none_or(|wanted| wanted == &*charge.activity)
-            && self.agent.as_deref().is_none_or(|wanted| charge.agent.as_deref() == Some(wanted))
-            && self.model.as_deref().is_none_or(|wanted| charge.model.as_deref() == Some(wanted))
+        self.activity.as_deref().is_none_or(|wanted| wanted == &**counted.activity)
+            && self.agent.as_deref().is_none_or(|wanted| counted.agent.as_deref() == Some(wanted))
+            && self.model.as_deref().is_none_or(|wanted| counted.model.as_deref() == Some(wanted))
     }
 }
 

@@ -3,17 +3,21 @@
 //! Rows are a copy of what the journal says, and can be made again of it, so that a change of their shape needs a new
 //! [`ROWS_FORMAT`] and nothing else.
 
+mod acts;
+mod holds;
+
 use crate::error::StoreError;
 use ledger_core::account::{Cycle, Totals};
 use ledger_core::calendar::{Terms, parse_zone};
 use ledger_core::{
-    Account, AccountNumber, Amount, DayUsage, Grant, Period, Quantity, Source, Status, Timestamp, UsageName, UsageRow,
+    Account, AccountNumber, Amount, DayUsage, Grant, Grants, Hold, Holds, Origin, Period, Quantity, Source, Status,
+    Timestamp, UsageName, UsageRow,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Changes whenever a row below changes its shape; rows of another format are made again from the journal.
-pub const ROWS_FORMAT: u64 = 3;
+pub const ROWS_FORMAT: u64 = 4;
 
 /// An account as bytes.
 pub fn account_to_bytes(account: &Account) -> Result<Vec<u8>, StoreError> {
@@ -128,6 +132,7 @@ struct AccountRow {
     metadata: Vec<(String, String)>,
     status: Arc<str>,
     plan: Arc<str>,
+    next_plan: Option<Arc<str>>,
     parent: Option<Arc<str>>,
     terms: TermsRow,
     next_terms: Option<TermsRow>,
@@ -135,11 +140,14 @@ struct AccountRow {
     sequence: u64,
     head: [u8; 32],
     last_at: i64,
-    totals: [i64; 12],
+    totals: [i64; 13],
     cycle_times: [i64; 2],
     cycle_sums: [i64; 6],
     grants: Vec<GrantRow>,
     grants_made: Vec<u64>,
+    holds: Vec<holds::HoldRow>,
+    acts: acts::ActsRow,
+    cycles: Vec<(u64, i64)>,
     days: Vec<(i32, i64)>,
 }
 
@@ -159,7 +167,12 @@ struct GrantRow {
     effective_at: i64,
     expires_at: Option<i64>,
     remaining: i64,
+    held: i64,
     effective: bool,
+    voided: bool,
+    rolls_into: Option<u64>,
+    room: i64,
+    origin: Option<[u64; 3]>,
 }
 
 impl From<&Account> for AccountRow {
@@ -173,6 +186,7 @@ impl From<&Account> for AccountRow {
             metadata: (*account.metadata).clone(),
             status: account.status.name().into(),
             plan: account.plan.clone(),
+            next_plan: account.next_plan.clone(),
             parent: account.parent.clone(),
             terms: TermsRow::from(&account.terms),
             next_terms: account.next_terms.as_ref().map(TermsRow::from),
@@ -193,6 +207,7 @@ impl From<&Account> for AccountRow {
                 t.deducted,
                 t.transferred_out,
                 t.purchased,
+                t.overage_held,
             ]
             .map(Amount::micros),
             cycle_times: [c.start.millis(), c.end.millis()],
@@ -207,6 +222,9 @@ impl From<&Account> for AccountRow {
             .map(Amount::micros),
             grants: account.grants.iter().map(GrantRow::from).collect(),
             grants_made: (*account.grants_made).clone(),
+            holds: account.holds.iter().map(|hold| holds::HoldRow::from(&**hold)).collect(),
+            acts: acts::ActsRow::from(&*account.acts),
+            cycles: account.cycles.iter().map(|(sequence, start)| (*sequence, start.millis())).collect(),
             days: account.days.iter().map(|(day, sum)| (*day, sum.micros())).collect(),
         }
     }
@@ -229,6 +247,7 @@ impl TryFrom<AccountRow> for Account {
             deducted,
             transferred_out,
             purchased,
+            overage_held,
         ] = amounts(row.totals)?;
         let [package_granted, rolled_in, consumed, refunded_earlier, purchased_at_start, cycle_purchased] =
             amounts(row.cycle_sums)?;
@@ -240,6 +259,7 @@ impl TryFrom<AccountRow> for Account {
             metadata: Arc::new(row.metadata),
             status: Status::parse(&row.status).ok_or_else(damaged)?,
             plan: row.plan,
+            next_plan: row.next_plan,
             parent: row.parent,
             terms: Terms::try_from(row.terms)?,
             next_terms: row.next_terms.map(Terms::try_from).transpose()?,
@@ -260,6 +280,7 @@ impl TryFrom<AccountRow> for Account {
                 deducted,
                 transferred_out,
                 purchased,
+                overage_held,
             },
             cycle: Cycle {
                 start,
@@ -271,8 +292,11 @@ impl TryFrom<AccountRow> for Account {
                 purchased_at_start,
                 purchased: cycle_purchased,
             },
-            grants: row.grants.into_iter().map(Grant::try_from).collect::<Result<_, _>>()?,
+            grants: Grants::new(row.grants.into_iter().map(Grant::try_from).collect::<Result<_, _>>()?),
             grants_made: Arc::new(row.grants_made),
+            holds: Holds::new(row.holds.into_iter().map(Hold::try_from).collect::<Result<_, _>>()?),
+            acts: Arc::new(row.acts.try_into()?),
+            cycles: Arc::new(row.cycles.into_iter().map(|(s, start)| (s, Timestamp::from_millis(start))).collect()),
             days: row.days.into_iter().map(|(day, sum)| Ok((day, amount(sum)?))).collect::<Result<_, StoreError>>()?,
         })
     }
@@ -311,7 +335,12 @@ impl From<&Grant> for GrantRow {
             effective_at: grant.effective_at.millis(),
             expires_at: grant.expires_at.map(Timestamp::millis),
             remaining: grant.remaining.micros(),
+            held: grant.held.micros(),
             effective: grant.effective,
+            voided: grant.voided,
+            rolls_into: grant.rolls_into,
+            room: grant.room.micros(),
+            origin: grant.origin.map(|origin| [origin.account.0, origin.transfer, origin.grant]),
         }
     }
 }
@@ -327,7 +356,16 @@ impl TryFrom<GrantRow> for Grant {
             effective_at: Timestamp::from_millis(row.effective_at),
             expires_at: row.expires_at.map(Timestamp::from_millis),
             remaining: amount(row.remaining)?,
+            held: amount(row.held)?,
             effective: row.effective,
+            voided: row.voided,
+            rolls_into: row.rolls_into,
+            room: amount(row.room)?,
+            origin: row.origin.map(|[account, transfer, grant]| Origin {
+                account: AccountNumber(account),
+                transfer,
+                grant,
+            }),
         })
     }
 }

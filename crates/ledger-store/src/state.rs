@@ -53,11 +53,11 @@ impl State {
         let number = account.number.0;
         self.numbers_given = self.numbers_given.max(number);
         self.by_number.entry(number).or_insert_with(|| account.id.clone());
-        let due_at = account.next_due_at();
+        let due_at = account.attention_at();
         let id = account.id.clone();
         match self.by_id.insert(id.clone(), account) {
             Some(before) => {
-                let was_due_at = before.next_due_at();
+                let was_due_at = before.attention_at();
                 if was_due_at == due_at {
                     return;
                 }

@@ -19,7 +19,7 @@ pub struct Inputs<'a> {
 }
 
 /// The sections whose settings are single values, each of which the environment can set.
-const SECTIONS: [&str; 5] = ["server", "storage", "ledger", "idempotency", "plugins"];
+const SECTIONS: [&str; 6] = ["server", "storage", "ledger", "idempotency", "plugins", "custom_credits"];
 /// The sections of named things, which are replaced whole.
 const NAMED: [&str; 4] = ["plugin_configs", "rate_cards", "plans", "packs"];
 

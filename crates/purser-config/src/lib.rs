@@ -47,6 +47,8 @@ pub struct Config {
     pub plans: Vec<PlanConfig>,
     /// What is on sale, sorted by name.
     pub packs: Vec<Pack>,
+    /// Other amounts, where they are sold.
+    pub custom_credits: Option<CustomCredits>,
 }
 
 /// How HTTP is served.
@@ -90,6 +92,8 @@ pub struct Ledger {
     pub queue_items_max: usize,
     /// Most requests that are committed at once.
     pub group_items_max: usize,
+    /// Whether nothing is spent on an account whose parent is suspended.
+    pub suspended_parents_stop_children: bool,
 }
 
 /// How long keys count, and how old an event may be. `keep_ms` covers the other two and an hour, always.
@@ -173,6 +177,23 @@ pub struct Pack {
     pub price: String,
     /// The currency, as ISO 4217 names it.
     pub currency: String,
+    /// How many decimals it has.
+    pub currency_decimals: usize,
+}
+
+/// Amounts of credits of the buyer's choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomCredits {
+    /// What a credit costs.
+    pub price_per_credit: Amount,
+    /// The currency, as ISO 4217 names it.
+    pub currency: String,
+    /// How many decimals it has.
+    pub currency_decimals: usize,
+    /// The fewest credits.
+    pub credits_min: Amount,
+    /// The most.
+    pub credits_max: Amount,
 }
 
 #[cfg(test)]

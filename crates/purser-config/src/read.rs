@@ -39,6 +39,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
         }),
         plans: tables(&mut all, "plans", &mut problems, |name, section| named::plan(name, section, &cards)),
         packs: tables(&mut all, "packs", &mut problems, named::pack),
+        custom_credits: section(&mut all, "custom_credits", &mut problems, settings::custom_credits),
     };
     let known: Vec<String> = SECTION_NAMES.iter().map(|name| (*name).to_owned()).collect();
     for (name, node) in all {
@@ -48,8 +49,18 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     (config, problems)
 }
 
-const SECTION_NAMES: [&str; 9] =
-    ["server", "storage", "ledger", "idempotency", "plugins", "plugin_configs", "rate_cards", "plans", "packs"];
+const SECTION_NAMES: [&str; 10] = [
+    "server",
+    "storage",
+    "ledger",
+    "idempotency",
+    "plugins",
+    "custom_credits",
+    "plugin_configs",
+    "rate_cards",
+    "plans",
+    "packs",
+];
 
 /// Reads a section of single values.
 fn section<T>(all: &mut Table, name: &str, problems: &mut Vec<Problem>, read: impl FnOnce(&mut Section<'_>) -> T) -> T {

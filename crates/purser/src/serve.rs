@@ -8,7 +8,7 @@ use axum::serve::ListenerExt;
 use http_api::{Api, router};
 use ledger_redb::RedbStore;
 use ledger_service::ports::Clock;
-use ledger_service::{Ledger, Parts, Settings, SystemClock, TestClock};
+use ledger_service::{CustomAmounts, Ledger, Pack, Parts, Settings, Shop, SystemClock, TestClock};
 use purser_config::Config;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -105,15 +105,43 @@ fn open(config: &Config, store: Arc<RedbStore>, clock: Arc<dyn Clock>) -> anyhow
         random: Arc::new(system::SystemRandom),
         plans: config.plans.iter().map(|plan| plan.definition.clone()).collect(),
         releases,
+        shop: shop(config)?,
         settings: Settings {
             keep_ms: config.idempotency.keep_ms,
             max_age_ms: config.idempotency.max_age_ms,
             max_future_ms: config.idempotency.max_future_ms,
             queue_items_max: config.ledger.queue_items_max,
             group_items_max: config.ledger.group_items_max,
+            suspended_parents_stop_children: config.ledger.suspended_parents_stop_children,
         },
     })
     .map_err(|error| anyhow!("the ledger cannot be opened: {error:?}"))
+}
+
+/// What can be bought, by the configuration.
+fn shop(config: &Config) -> anyhow::Result<Shop> {
+    let pack = |pack: &purser_config::Pack| {
+        Ok(Pack {
+            name: pack.name.as_str().into(),
+            credits: pack.credits,
+            price: pack.price.parse()?,
+            currency: pack.currency.as_str().into(),
+            currency_decimals: u32::try_from(pack.currency_decimals)?,
+        })
+    };
+    let custom = |custom: &purser_config::CustomCredits| -> anyhow::Result<CustomAmounts> {
+        Ok(CustomAmounts {
+            credits_min: custom.credits_min,
+            credits_max: custom.credits_max,
+            price_per_credit: custom.price_per_credit,
+            currency: custom.currency.as_str().into(),
+            currency_decimals: u32::try_from(custom.currency_decimals)?,
+        })
+    };
+    Ok(Shop {
+        packs: config.packs.iter().map(pack).collect::<anyhow::Result<_>>()?,
+        custom: config.custom_credits.as_ref().map(custom).transpose()?,
+    })
 }
 
 /// Books what falls due, and forgets keys that have lapsed.

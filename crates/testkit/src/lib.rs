@@ -8,10 +8,11 @@ mod plugin;
 pub use faulty::FaultyStore;
 pub use plugin::PerUnit;
 
-use ledger_core::{Amount, Period, Plan, Timestamp};
+use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
 use ledger_service::ports::Random;
 use ledger_service::{
-    AccountInput, Binding, ChargeInput, Ledger, Parts, RateCard, Releases, Rule, Settings, TestClock,
+    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, RateCard, Releases, Rule, Settings, Shop,
+    TestClock,
 };
 use ledger_store::{LedgerStore, MemoryStore};
 use std::sync::Arc;
@@ -42,7 +43,8 @@ impl Random for Counting {
     }
 }
 
-/// The plans of a kit: `free` with 1 credit, `pro` with 1,000, `debt` with 1 and 5 of overage; each for a month.
+/// The plans of a kit: `free` with 1 credit, `pro` with 1,000, `max` with 3,000, `debt` with 1 and 5 of overage, `call`
+/// with 100, 10 of overage and 3 of grace, each for a month; `weekly` with 70 for a week.
 pub fn plans() -> Vec<Plan> {
     let plan = |name: &str, package: i64, overage: i64| Plan {
         name: name.into(),
@@ -51,8 +53,32 @@ pub fn plans() -> Vec<Plan> {
         rollover: None,
         overage_limit: Amount::from_credits(overage).unwrap(),
         grace: Amount::ZERO,
+        first_cycle: FirstCycle::Full,
     };
-    vec![plan("free", 1, 0), plan("pro", 1000, 0), plan("debt", 1, 5)]
+    let weekly = Plan { cycle: Period::Days(7), ..plan("weekly", 70, 0) };
+    let call = Plan { grace: Amount::from_credits(3).unwrap(), ..plan("call", 100, 10) };
+    vec![plan("free", 1, 0), plan("pro", 1000, 0), plan("debt", 1, 5), plan("max", 3000, 0), weekly, call]
+}
+
+/// What a kit sells: `small`, 1,000 credits for 5 dollars, and other amounts at the same price.
+pub fn shop() -> Shop {
+    let amount = |text: &str| text.parse::<Amount>().unwrap();
+    let currency: Arc<str> = "USD".into();
+    let small = Pack {
+        name: "small".into(),
+        credits: amount("1000"),
+        price: amount("5"),
+        currency: currency.clone(),
+        currency_decimals: 2,
+    };
+    let custom = CustomAmounts {
+        credits_min: amount("100"),
+        credits_max: amount("100000"),
+        price_per_credit: amount("0.005"),
+        currency,
+        currency_decimals: 2,
+    };
+    Shop { packs: vec![small], custom: Some(custom) }
 }
 
 /// Limits as they ship.
@@ -62,6 +88,7 @@ pub fn settings() -> Settings {
         keep_ms: 35 * DAY_MS,
         max_age_ms: 34 * DAY_MS,
         max_future_ms: 300_000,
+        suspended_parents_stop_children: false,
         queue_items_max: 10_000,
         group_items_max: 1000,
     }
@@ -99,6 +126,7 @@ impl Kit {
             random: Arc::new(Counting::default()),
             plans: plans(),
             releases,
+            shop: shop(),
             settings,
         };
         Self { ledger: Ledger::open(parts).unwrap(), clock, store, plugin }

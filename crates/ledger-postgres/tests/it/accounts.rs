@@ -18,6 +18,7 @@ fn plan() -> Plan {
         package: Amount::from_credits(1).unwrap(),
         rollover: None,
         overage_limit: Amount::ZERO,
+        first_cycle: ledger_core::FirstCycle::Full,
         grace: Amount::ZERO,
     }
 }
@@ -44,6 +45,7 @@ pub(crate) fn granted(before: &Account, times: usize, now: Timestamp) -> Account
             priority: None,
             effective_at: None,
             expires_at: None,
+            cost: None,
         };
         entries.extend(execute(&mut account, &plans, &Command::Grant(request), None, now).unwrap().entries);
     }

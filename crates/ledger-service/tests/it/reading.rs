@@ -3,7 +3,8 @@
 use ledger_core::calendar::parse_zone;
 use ledger_core::{Refusal, Source, Timestamp};
 use ledger_service::{
-    AccountInput, ChargeInput, EntryReader, GrantInput, Ledger, Parts, Releases, ServiceError, TestClock, Window,
+    AccountInput, ByHand, ChargeInput, EntryReader, GrantInput, Ledger, Parts, Releases, ServiceError, TestClock,
+    Window,
 };
 use ledger_store::{EntryQuery, Recorded};
 use std::sync::Arc;
@@ -25,14 +26,12 @@ async fn promote(kit: &Kit, key: &str, effective_in_days: i64, expires_in_days: 
     let in_days = |days: i64| Some(kit.ledger.now().plus_millis(days * DAY_MS));
     let input = GrantInput {
         account: "acme".into(),
-        key: key.to_owned(),
         credits: "5".parse().unwrap(),
         source: Source::Promotion,
         priority: None,
         effective_at: in_days(effective_in_days),
         expires_at: in_days(expires_in_days),
-        reason: "welcome".into(),
-        actor: "admin".into(),
+        by: ByHand { key: key.to_owned(), reason: "welcome".into(), actor: "admin".into() },
     };
     kit.ledger.grant(input).await.unwrap();
 }
@@ -224,6 +223,7 @@ async fn a_balance_of_the_past_is_under_the_plans_of_its_time() {
         random: Arc::new(Zeroes),
         plans: cheaper,
         releases: Releases::default(),
+        shop: ledger_service::Shop::default(),
         settings: settings(),
     })
     .unwrap();

@@ -1,7 +1,7 @@
 //! What time does: windows for events, keys that lapse, renewals without being asked.
 
 use ledger_core::{Refusal, Source, Timestamp};
-use ledger_service::{ChargeInput, GrantInput, ServiceError};
+use ledger_service::{ByHand, ChargeInput, GrantInput, ServiceError};
 use testkit::{Kit, messages};
 
 const DAY_MS: i64 = 86_400_000;
@@ -74,22 +74,20 @@ async fn a_grant_by_hand_is_made_once_and_listed_with_what_is_left() {
     kit.open_account("acme", "free").await;
     let input = GrantInput {
         account: "acme".into(),
-        key: "g1".into(),
         credits: "5".parse().unwrap(),
         source: Source::Promotion,
         priority: Some(1),
         effective_at: None,
         expires_at: Some(kit.ledger.now().plus_millis(DAY_MS)),
-        reason: "goodwill".into(),
-        actor: "admin".into(),
+        by: by("g1", "goodwill"),
     };
     let first = kit.ledger.grant(input.clone()).await.unwrap();
     let second = kit.ledger.grant(input.clone()).await.unwrap();
     assert!(second.replay && second.recorded == first.recorded);
-    let other = GrantInput { reason: "another".into(), ..input.clone() };
+    let other = GrantInput { by: by("g1", "another"), ..input.clone() };
     let mismatch = kit.ledger.grant(other).await;
     assert!(matches!(mismatch, Err(ServiceError::Refused(Refusal::IdempotencyMismatch { .. }))));
-    let ended = GrantInput { key: "g2".into(), expires_at: Some(Timestamp::default()), ..input };
+    let ended = GrantInput { by: by("g2", "goodwill"), expires_at: Some(Timestamp::default()), ..input };
     let ended = kit.ledger.grant(ended).await;
     assert!(matches!(ended, Err(ServiceError::Refused(Refusal::GrantEndsBeforeEffect { .. }))));
     kit.ledger.charge(messages("acme", "e", 2000)).await.unwrap();
@@ -97,4 +95,8 @@ async fn a_grant_by_hand_is_made_once_and_listed_with_what_is_left() {
         kit.ledger.grants("acme", None, 10).unwrap().iter().map(|view| view.remaining.to_string()).collect();
     assert_eq!(left, ["3", "1"]);
     assert_eq!(kit.ledger.grants("acme", Some(3), 10).unwrap().len(), 1);
+}
+
+fn by(key: &str, reason: &str) -> ByHand {
+    ByHand { key: key.to_owned(), reason: reason.to_owned(), actor: "admin".to_owned() }
 }

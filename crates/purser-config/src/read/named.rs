@@ -4,7 +4,7 @@ use crate::layers::Inputs;
 use crate::node::{Node, Problem, Value};
 use crate::section::{Section, amount, did_you_mean, not_exact, positive_amount, text, whole};
 use crate::{Pack, PlanConfig, PluginConfig, RateCard, Rule, currencies, plugin_configs};
-use ledger_core::{Amount, Period, Plan, Rollover};
+use ledger_core::{Amount, FirstCycle, Period, Plan, Rollover};
 
 pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inputs<'_>) -> PluginConfig {
     let plugin = section.required("plugin", plugin_name);
@@ -121,7 +121,8 @@ pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String]) -> P
             package: section.required("package", amount),
             rollover: cap.zip(cycles).map(|(cap, cycles)| Rollover { cap, cycles }),
             overage_limit: section.optional("overage", overage).unwrap_or_default(),
-            grace: Amount::ZERO,
+            first_cycle: section.optional("first_cycle", first_cycle).unwrap_or_default(),
+            grace: section.optional("grace", amount).unwrap_or_default(),
         },
         rate_card: section.required("rate_card", one_of(cards, "rate card")),
     }
@@ -135,6 +136,11 @@ fn overage(value: &Value) -> Result<Amount, String> {
         }
         value => amount(value),
     }
+}
+
+fn first_cycle(value: &Value) -> Result<FirstCycle, String> {
+    let word = text(value)?;
+    FirstCycle::parse(&word).ok_or_else(|| "must be \"full\", \"proportional\" or \"none\"".to_owned())
 }
 
 /// A cycle's length; the default stands in for one that cannot be read.
@@ -165,12 +171,11 @@ fn cycle(value: &Value) -> Result<Cycle, String> {
 
 pub(super) fn pack(name: &str, section: &mut Section<'_>) -> Pack {
     let place = section.place_of("price");
-    let pack = Pack {
-        name: name.to_owned(),
-        credits: section.required("credits", positive_amount),
-        price: section.required("price", price),
-        currency: section.required("currency", currency),
-    };
+    let credits = section.required("credits", positive_amount);
+    let price = section.required("price", price);
+    let currency = section.required("currency", currency);
+    let currency_decimals = currencies::decimals(&currency);
+    let pack = Pack { name: name.to_owned(), credits, price, currency, currency_decimals };
     let decimals = pack.price.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     // What could not be read is empty, and is a problem already.
     if !pack.currency.is_empty() && decimals > currencies::decimals(&pack.currency) {
@@ -191,7 +196,7 @@ fn price(value: &Value) -> Result<String, String> {
     if is_price { Ok(price.clone()) } else { Err("must be a decimal above zero, such as \"5.00\"".to_owned()) }
 }
 
-fn currency(value: &Value) -> Result<String, String> {
+pub(super) fn currency(value: &Value) -> Result<String, String> {
     let code = text(value)?;
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
     if is_code { Ok(code) } else { Err("must be a currency code, such as \"USD\"".to_owned()) }

@@ -1,10 +1,11 @@
 //! The sections of single settings. Each has bounds within which the program is known to work: what a limit is there to
 //! keep away must not come in by the limit.
 
+use super::named;
 use crate::layers::is_shipped;
 use crate::node::Value;
-use crate::section::{Section, text, whole};
-use crate::{Idempotency, Ledger, Plugins, Server, Storage};
+use crate::section::{Section, positive_amount, text, whole};
+use crate::{CustomCredits, Idempotency, Ledger, Plugins, Server, Storage, currencies};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -44,6 +45,38 @@ pub(super) fn ledger(section: &mut Section<'_>) -> Ledger {
         // The queue's memory is taken when it is made, so that a zero too many would end the start for want of it.
         queue_items_max: section.required("queue_items_max", whole(1..=1_048_576)),
         group_items_max: section.required("group_items_max", whole(1..=1_048_576)),
+        suspended_parents_stop_children: section.required("suspended_parents_stop_children", flag),
+    }
+}
+
+/// Amounts of the buyer's choice; `None` where they are not sold.
+pub(super) fn custom_credits(section: &mut Section<'_>) -> Option<CustomCredits> {
+    if !section.required("sold", flag) {
+        for name in ["price_per_credit", "currency", "credits_min", "credits_max"] {
+            drop(section.take(name));
+        }
+        return None;
+    }
+    let currency = section.required("currency", named::currency);
+    let place = section.place_of("credits_min");
+    let custom = CustomCredits {
+        price_per_credit: section.required("price_per_credit", positive_amount),
+        currency_decimals: currencies::decimals(&currency),
+        currency,
+        credits_min: section.required("credits_min", positive_amount),
+        credits_max: section.required("credits_max", positive_amount),
+    };
+    if custom.credits_max < custom.credits_min {
+        section.problem_at(&place, "credits_min", "must not be more than credits_max".to_owned());
+    }
+    Some(custom)
+}
+
+fn flag(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        Value::Loose(text) if text == "true" || text == "false" => Ok(text == "true"),
+        other => Err(format!("must be true or false, not {}", other.kind())),
     }
 }
 

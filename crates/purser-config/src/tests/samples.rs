@@ -49,8 +49,19 @@ fn invalid_samples_get_every_problem_at_once() {
 
 /// A line for each part of a configuration.
 fn described(config: &Config) -> Vec<String> {
-    let Config { server, storage, ledger, idempotency, plugins, plugin_configs, rate_cards, plans, packs } = config;
-    let sections: [&dyn Debug; 5] = [server, storage, ledger, idempotency, plugins];
+    let Config {
+        server,
+        storage,
+        ledger,
+        idempotency,
+        plugins,
+        plugin_configs,
+        rate_cards,
+        plans,
+        packs,
+        custom_credits,
+    } = config;
+    let sections: [&dyn Debug; 6] = [server, storage, ledger, idempotency, plugins, custom_credits];
     let mut lines: Vec<String> = sections.iter().map(|section| format!("{section:?}")).collect();
     let plugin_config = |c: &PluginConfig| format!("PluginConfig {} of {}: {}", c.name, c.plugin, c.json);
     lines.extend(plugin_configs.iter().map(plugin_config));
