@@ -290,7 +290,7 @@ fn draws(entry: &Entry) -> Vec<DrawAnswer> {
             for draw in drawn(&settle.from_free) {
                 match all.iter_mut().find(|known| known.grant == draw.grant) {
                     Some(known) => {
-                        known.credits = Shown(known.credits.0.checked_add(draw.credits.0).unwrap_or_default())
+                        known.credits = Shown(known.credits.0.checked_add(draw.credits.0).unwrap_or_default());
                     }
                     None => all.push(draw),
                 }

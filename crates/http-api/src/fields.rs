@@ -273,6 +273,7 @@ pub(crate) fn number_in<T: FromStr + PartialOrd + Display>(
 const TTL_SECONDS_MAX: i128 = 31 * 86_400;
 
 /// Reads whole seconds, from 1 to 31 days, as milliseconds.
+#[allow(clippy::needless_pass_by_value, reason = "the readers of fields all take the value")]
 pub(crate) fn seconds(value: Json<'_>) -> Result<i64, String> {
     match value {
         Json::Whole(seconds @ 1..=TTL_SECONDS_MAX) => i64::try_from(seconds * 1000).map_err(|e| e.to_string()),

@@ -241,7 +241,7 @@ fn refused(refusal: Refusal) -> Problem {
             "The hold has ended",
             format!("the hold is {} since {closed_at}", status.name()),
         )
-        .with(json!({ "status_of_hold": status.name(), "closed_at": closed_at.to_string() })),
+        .with(json!({ "hold_status": status.name(), "closed_at": closed_at.to_string() })),
         Refusal::HoldNotOpen { .. } => {
             Problem::new(StatusCode::NOT_FOUND, "hold-not-found", "There is no such hold", "no hold of this id is open")
         }

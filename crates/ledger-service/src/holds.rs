@@ -7,7 +7,7 @@
 mod covered;
 mod views;
 
-pub use views::{HoldFilter, HoldView};
+pub use views::{HoldFilter, HoldPage, HoldView};
 
 use crate::acts::Act;
 use crate::charges::{binding, pricing_error, sum};
@@ -95,6 +95,11 @@ pub struct HoldReply {
     /// How long what is settled and set aside lasts; `None` where the usage has no seconds, or without an end.
     pub covered_until: Option<Timestamp>,
 }
+
+type Attributes = Vec<(String, String)>;
+
+/// What a step asks of the core, with the attributes that its price may depend on, and where that was computed.
+type Step = (Command, Attributes, Instance);
 
 /// A price with what made it.
 struct Pricing {
@@ -250,22 +255,21 @@ impl Ledger {
         sequence: u64,
         opening: &Opening,
         step: HoldStep,
-    ) -> Result<(Command, Vec<(String, String)>, Instance), ServiceError> {
+    ) -> Result<Step, ServiceError> {
         let terms = &opening.opened.terms;
-        let price =
-            |amount: Option<HoldAmount>| -> Result<(Option<Priced>, Vec<(String, String)>, Instance), ServiceError> {
-                let Some(amount) = amount else {
-                    return Ok((None, Vec::new(), Instance::None));
-                };
-                let plugin = match (&amount, &terms.rating) {
-                    (HoldAmount::Usage(_), Some(rating)) => Some(self.plugin_of(rating)?),
-                    _ => None,
-                };
-                let event = event(account, terms, Arc::default(), opening.attributes.clone(), None);
-                let priced = price(plugin.as_deref(), terms, event, &amount)?;
-                let attributes = if plugin.is_some() { opening.attributes.clone() } else { Vec::new() };
-                Ok((Some(priced.priced), attributes, priced.instance))
+        let price = |amount: Option<HoldAmount>| -> Result<(Option<Priced>, Attributes, Instance), ServiceError> {
+            let Some(amount) = amount else {
+                return Ok((None, Vec::new(), Instance::None));
             };
+            let plugin = match (&amount, &terms.rating) {
+                (HoldAmount::Usage(_), Some(rating)) => Some(self.plugin_of(rating)?),
+                _ => None,
+            };
+            let event = event(account, terms, Arc::default(), opening.attributes.clone(), None);
+            let priced = price(plugin.as_deref(), terms, event, &amount)?;
+            let attributes = if plugin.is_some() { opening.attributes.clone() } else { Vec::new() };
+            Ok((Some(priced.priced), attributes, priced.instance))
+        };
         Ok(match step {
             HoldStep::Extend { amount, ttl_ms } => {
                 let (priced, attributes, instance) = price(amount)?;

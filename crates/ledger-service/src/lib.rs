@@ -35,7 +35,7 @@ pub use charges::{ChargeInput, Charged, Quoted};
 pub use clock::{SystemClock, TestClock};
 pub use error::ServiceError;
 pub use grants::{DeductionInput, GrantInput, GrantView};
-pub use holds::{HoldAmount, HoldFilter, HoldInput, HoldReply, HoldStep, HoldView};
+pub use holds::{HoldAmount, HoldFilter, HoldInput, HoldPage, HoldReply, HoldStep, HoldView};
 pub use ledger::{AccountInput, Ledger, Parts, PutAccount, Settings};
 pub use purchases::{CustomAmounts, Pack, PurchaseInput, PurchaseItem, PurchaseView, Shop};
 pub use rate_card::{Binding, RateCard, Releases, Rule};

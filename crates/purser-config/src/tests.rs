@@ -137,6 +137,11 @@ fn every_single_setting_has_a_variable() {
     for (section, key) in found {
         let variable = format!("PURSER_{section}_{key}").to_uppercase();
         let value = match key.as_str() {
+            "suspended_parents_stop_children" => "true",
+            "sold" => "false",
+            "currency" => "EUR",
+            "credits_min" => "2",
+            "credits_max" => "2000",
             "listen" => "127.0.0.1:1",
             "keep_days" => "36",
             "stack_kib" => "16",

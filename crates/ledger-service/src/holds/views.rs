@@ -44,6 +44,9 @@ pub struct HoldView {
     pub covered_until: Option<Timestamp>,
 }
 
+/// Holds that were read, and where to go on: after an account, before a sequence in it; `None` at the end.
+pub type HoldPage = (Vec<HoldView>, Option<(String, u64)>);
+
 /// Which holds to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HoldFilter {
@@ -69,7 +72,7 @@ impl Ledger {
 
     /// Holds, by account and then newest first. There may be fewer than asked for before the end: the second part is
     /// where to go on, `None` at the end.
-    pub fn holds(&self, filter: &HoldFilter) -> Result<(Vec<HoldView>, Option<(String, u64)>), ServiceError> {
+    pub fn holds(&self, filter: &HoldFilter) -> Result<HoldPage, ServiceError> {
         match (&filter.account, &filter.id) {
             (Some(account), Some(id)) => Ok((self.hold_by_name(account, id, filter.status)?, None)),
             (Some(account), None) => self.holds_of(account, filter),
@@ -93,11 +96,7 @@ impl Ledger {
         Ok(view.into_iter().filter(|view| status.is_none_or(|status| status == view.status)).collect())
     }
 
-    fn holds_of(
-        &self,
-        account: &Arc<str>,
-        filter: &HoldFilter,
-    ) -> Result<(Vec<HoldView>, Option<(String, u64)>), ServiceError> {
+    fn holds_of(&self, account: &Arc<str>, filter: &HoldFilter) -> Result<HoldPage, ServiceError> {
         let account = self.account(account)?;
         let before = filter.after.as_ref().map(|(_, sequence)| *sequence);
         let next = |sequence: u64| Some((account.id.to_string(), sequence));
@@ -122,10 +121,7 @@ impl Ledger {
         Ok((views, page.next.and_then(next)))
     }
 
-    fn open_holds_everywhere(
-        &self,
-        filter: &HoldFilter,
-    ) -> Result<(Vec<HoldView>, Option<(String, u64)>), ServiceError> {
+    fn open_holds_everywhere(&self, filter: &HoldFilter) -> Result<HoldPage, ServiceError> {
         if filter.id.is_some() {
             return Err(ServiceError::field("account", "is required beside id, which is unique in an account only"));
         }
