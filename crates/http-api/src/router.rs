@@ -5,7 +5,9 @@ use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
-use crate::{accounts, batch, charges, entries, grants, maintenance, quotes, test_clock, usage, wire};
+use crate::{
+    accounts, batch, charges, entries, grants, maintenance, plugins, quotes, receipts, test_clock, usage, wire,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
@@ -63,6 +65,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/charges", post(charges::create))
         .route("/v1/charges/batch", post(batch::create))
         .route("/v1/charges/{charge}", get(charges::read))
+        .route("/v1/charges/{charge}/receipt", get(receipts::read))
+        .route("/v1/plugins/{name}/versions/{digest}", get(plugins::component))
+        .route("/v1/plugins/{name}/configs/{digest}", get(plugins::config))
         .route("/v1/quotes", post(quotes::create))
         .route("/v1/test-clock", post(test_clock::advance))
         .route_layer(from_fn_with_state(api.clone(), require_key));

@@ -3,7 +3,7 @@
 use crate::activity_kinds::ActivityKinds;
 use crate::error::ServiceError;
 use crate::idempotency::{Content, key_fingerprint};
-use crate::ports::{Clock, Random};
+use crate::ports::{Clock, PluginLibrary, Random};
 use crate::rate_card::Releases;
 use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
@@ -28,6 +28,8 @@ pub struct Parts {
     pub plans: Vec<Plan>,
     /// What prices what.
     pub releases: Releases,
+    /// What priced what; without it only what is live can be re-executed.
+    pub library: Option<Arc<dyn PluginLibrary>>,
     /// Limits and windows.
     pub settings: Settings,
 }
@@ -54,6 +56,7 @@ pub struct Ledger {
     random: Arc<dyn Random>,
     plans: Arc<PlanBook>,
     releases: ArcSwap<Releases>,
+    library: Option<Arc<dyn PluginLibrary>>,
     activity_kinds: ActivityKinds,
     settings: Settings,
     /// `None` once the ledger has been closed.
@@ -140,6 +143,7 @@ impl Ledger {
             random: parts.random,
             plans,
             releases: ArcSwap::from_pointee(parts.releases),
+            library: parts.library,
             activity_kinds: ActivityKinds::default(),
             settings: parts.settings,
             writer: Mutex::new(Some(Arc::new(handle))),
@@ -331,6 +335,10 @@ impl Ledger {
 
     pub(crate) fn releases(&self) -> Arc<Releases> {
         self.releases.load_full()
+    }
+
+    pub(crate) fn library(&self) -> Option<&dyn PluginLibrary> {
+        self.library.as_deref()
     }
 
     /// A fresh salt, where there are details to salt.

@@ -1,5 +1,5 @@
-//! What the service asks of the world: a clock, randomness, plugins that price, and somebody who looks after the store.
-//! Production wires the system's, wasmtime's and the store's; tests wire their own.
+//! What the service asks of the world: a clock, randomness, plugins that price, a library of those that once did, and
+//! somebody who looks after the store. Production wires the system's, wasmtime's and the store's; tests wire their own.
 
 use crate::error::ServiceError;
 use ledger_core::{Digest, LineItem, Timestamp, UsageEvent};
@@ -78,6 +78,36 @@ pub enum PluginFailure {
     Memory,
     /// It answered, but with lines that are no price: no sum, a negative sum, too many, too large.
     BadAnswer,
+}
+
+impl PluginFailure {
+    /// The name of the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::OutOfFuel => "out-of-fuel",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::BadAnswer => "bad-answer",
+        }
+    }
+}
+
+/// Every component and configuration that ever priced anything, by its digest: what is no longer live is needed to settle
+/// what was begun under it, and to check what it priced. Blocks, and may compile: not for the way of a charge.
+///
+/// Bytes are held against their digests whenever they are read. Those that differ, and a component that the host refuses
+/// today, are [`ServiceError::Internal`], whose detail says so for the log and for who verifies; a disk that does not
+/// answer is [`ServiceError::StorageUnavailable`].
+pub trait PluginLibrary: Send + Sync {
+    /// A plugin made ready with a configuration; `None` where the bytes of either are not there.
+    fn plugin(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError>;
+
+    /// A component's bytes; `None` where they are not there.
+    fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError>;
+
+    /// A configuration's bytes, which are JSON text; `None` where they are not there.
+    fn config_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError>;
 }
 
 /// Looks after what is stored while it is being served. Both may take hours and block. Each runs once at a time, and

@@ -1,6 +1,7 @@
 //! Rate cards: which plugin, with which configuration, prices an activity and a model.
 
 use crate::ports::PricingPlugin;
+use ledger_core::Digest;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,12 @@ impl Releases {
             matches(&rule.activity, activity) && model.map_or(rule.model == "*", |model| matches(&rule.model, model))
         };
         card.rules.iter().find(matching).map(|rule| &rule.binding)
+    }
+
+    /// The plugin with these digests, where a rule names it.
+    pub(crate) fn plugin_with(&self, digest: Digest, config_digest: Digest) -> Option<&Arc<dyn PricingPlugin>> {
+        let mut plugins = self.rate_cards.values().flat_map(|card| &card.rules).map(|rule| &rule.binding.plugin);
+        plugins.find(|plugin| plugin.digest() == digest && plugin.config_digest() == config_digest)
     }
 }
 

@@ -5,4 +5,5 @@ mod breakdown;
 mod charging;
 mod outages;
 mod reading;
+mod receipts;
 mod time;

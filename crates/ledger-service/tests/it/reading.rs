@@ -224,6 +224,7 @@ async fn a_balance_of_the_past_is_under_the_plans_of_its_time() {
         random: Arc::new(Zeroes),
         plans: cheaper,
         releases: Releases::default(),
+        library: None,
         settings: settings(),
     })
     .unwrap();
