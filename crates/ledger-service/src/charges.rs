@@ -404,6 +404,7 @@ fn pricing_error(error: PricingError, binding: &Binding) -> ServiceError {
     }
 }
 
-fn sum(quote: &Quote) -> Option<Amount> {
+/// The price; `None` where it is beyond the range of amounts.
+pub(crate) fn sum(quote: &Quote) -> Option<Amount> {
     quote.items.iter().try_fold(Amount::ZERO, |sum, item| sum.checked_add(item.credits))
 }

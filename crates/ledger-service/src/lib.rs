@@ -21,6 +21,7 @@ mod rated;
 mod readers;
 mod reading;
 mod receipts;
+mod reprice;
 mod scheduler;
 mod writer;
 
@@ -35,4 +36,5 @@ pub use rated::{Rated, rated};
 pub use readers::{EntryReader, UsageReader};
 pub use reading::Window;
 pub use receipts::Receipt;
+pub use reprice::Repricer;
 pub use writer::{Put, Request, Task, Writer, Written};

@@ -38,7 +38,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let host = components::server_host(&config)?;
     let releases = components::releases(&config, &host)?;
     let library = Arc::new(FileLibrary::new(data.clone(), host));
-    let ledger = open(&config, store.clone(), clock.clone(), releases, library)?;
+    let ledger = open(&config, store.clone(), clock.clone(), releases, library.clone())?;
     let (keys, made) = admin_key::keys(&ledger)?;
     let api = Arc::new(Api {
         ledger: ledger.clone(),
@@ -49,7 +49,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
             batch_items_max: config.server.batch_items_max,
         },
         test_clock,
-        maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock))),
+        maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock, library))),
     });
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {

@@ -6,4 +6,5 @@ mod charging;
 mod outages;
 mod reading;
 mod receipts;
+mod repricing;
 mod time;
