@@ -35,6 +35,7 @@ const STEPS: &[(&str, Work)] = &[
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     toolchain::ensure_components()?;
     toolchain::ensure_postgres()?;
+    toolchain::ensure_python()?;
     let mut done: Vec<(&str, Duration)> = Vec::new();
     for (name, work) in STEPS {
         let command = command(work);

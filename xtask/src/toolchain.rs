@@ -1,5 +1,6 @@
-//! What a fresh machine with Rust may lack: the WASM target, rustfmt, clippy, and PostgreSQL's server, which one crate is
-//! tested against. Fetched with rustup, or with apt-get, where they are missing.
+//! What a fresh machine with Rust may lack: the WASM target, rustfmt, clippy, PostgreSQL's server, which one crate is
+//! tested against, and Python, in which a page checks receipts. Fetched with rustup, or with apt-get, where they are
+//! missing.
 
 use crate::workspace::output_of;
 use anyhow::{Result, bail};
@@ -38,25 +39,45 @@ pub(crate) fn ensure_postgres() -> Result<()> {
     if has_server() {
         return Ok(());
     }
-    let is_root = output_of("id", &["-u"]).is_some_and(|user| user.trim() == "0");
-    if !is_root || output_of("apt-get", &["--version"]).is_none() {
-        bail!(
-            "PostgreSQL's server is missing: there is no /usr/lib/postgresql/*/bin/initdb, and this is not root on \
-             Debian, who could fetch it. Install it (Debian: `sudo apt-get install {POSTGRES_PACKAGE}`)"
-        );
-    }
-    apt_get(&["update"])?;
-    apt_get(&["install", "-y", "--no-install-recommends", POSTGRES_PACKAGE])?;
+    let missing = "PostgreSQL's server is missing: there is no /usr/lib/postgresql/*/bin/initdb";
+    install(POSTGRES_PACKAGE, missing)?;
     if !has_server() {
         bail!("`apt-get install {POSTGRES_PACKAGE}` left no /usr/lib/postgresql/*/bin/initdb");
     }
     Ok(())
 }
 
+/// Sees to it that the tests of receipts find a Python to run the script of their page with.
+pub(crate) fn ensure_python() -> Result<()> {
+    let has_python = || output_of("python3", &["--version"]).is_some();
+    if has_python() {
+        return Ok(());
+    }
+    install(PYTHON_PACKAGE, "python3 is missing")?;
+    if !has_python() {
+        bail!("`apt-get install {PYTHON_PACKAGE}` left no python3");
+    }
+    Ok(())
+}
+
 const POSTGRES_PACKAGE: &str = "postgresql-15";
+const PYTHON_PACKAGE: &str = "python3";
+
+/// Installs a package, where that can be done.
+fn install(package: &str, missing: &str) -> Result<()> {
+    let is_root = output_of("id", &["-u"]).is_some_and(|user| user.trim() == "0");
+    if !is_root || output_of("apt-get", &["--version"]).is_none() {
+        bail!(
+            "{missing}, and this is not root on Debian, who could fetch it. Install it (Debian: `sudo apt-get install \
+             {package}`)"
+        );
+    }
+    apt_get(&["update"])?;
+    apt_get(&["install", "-y", "--no-install-recommends", package])
+}
 
 fn apt_get(arguments: &[&str]) -> Result<()> {
-    println!("fetching PostgreSQL: apt-get {}", arguments.join(" "));
+    println!("fetching what is missing: apt-get {}", arguments.join(" "));
     let status = Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").status()?;
     if !status.success() {
         bail!("`apt-get {}` failed ({status}); it needs the network once", arguments.join(" "));

@@ -1,7 +1,7 @@
 //! `GET /v1/verification` and `GET /v1/backup`: looking after the store while it serves. Both stream for as long as the
 //! work takes, and end it when the client goes away.
 
-use crate::fields::{Fields, account_id, number_in};
+use crate::fields::{Fields, account_id, member, number_in};
 use crate::problem::Problem;
 use crate::router::Api;
 use crate::stream::written::{self, Out};
@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use ledger_service::ServiceError;
-use ledger_service::ports::{DamageFound, Maintenance, Verification};
+use ledger_service::ports::{DamageFound, Maintenance, Repriced, ToVerify, Verification};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -21,11 +21,14 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// More than any disk or wire gives.
 const MIB_PER_SECOND_MAX: u64 = 1_000_000;
 const MIB: u64 = 1 << 20;
+/// A choice, in a query.
+const YES_OR_NO: [(bool, &str); 2] = [(true, "true"), (false, "false")];
 
 pub(crate) async fn verify(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
     let maintenance = maintenance(&api, &uri)?;
     let mut fields = Fields::of_query(&uri)?;
     let account = fields.optional("account", account_id);
+    let reprice = fields.optional("reprice", member(&YES_OR_NO)).unwrap_or(false);
     fields.finish()?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
@@ -40,7 +43,7 @@ pub(crate) async fn verify(State(api): State<Arc<Api>>, uri: Uri) -> Result<Resp
             let told = line(&Line::Progress { done, of }).and_then(|line| out.write_if_taken(line));
             if told.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
-        let found = maintenance.verify(account.as_deref(), &mut progress)?;
+        let found = maintenance.verify(ToVerify { account: account.as_deref(), reprice }, &mut progress)?;
         line(&Line::Report(ReportAnswer::new(&found)))
             .and_then(|line| out.write_all(&line))
             .map_err(|error| ServiceError::Internal { detail: error.to_string() })
@@ -80,6 +83,16 @@ struct ReportAnswer<'a> {
     accounts: u64,
     damages_found: u64,
     damages: Vec<DamageAnswer<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repriced: Option<RepricedAnswer>,
+}
+
+#[derive(Serialize)]
+struct RepricedAnswer {
+    same: u64,
+    different: u64,
+    erased: u64,
+    not_executed: u64,
 }
 
 #[derive(Serialize)]
@@ -104,6 +117,12 @@ impl<'a> ReportAnswer<'a> {
             accounts: found.accounts,
             damages_found: found.damages_found,
             damages: found.damages.iter().map(damage).collect(),
+            repriced: found.repriced.map(|Repriced { same, different, erased, not_executed }| RepricedAnswer {
+                same,
+                different,
+                erased,
+                not_executed,
+            }),
         }
     }
 }

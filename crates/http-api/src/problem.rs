@@ -8,7 +8,6 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::Refusal;
 use ledger_service::ServiceError;
 use ledger_service::error::FieldProblem;
-use ledger_service::ports::PluginFailure;
 use serde_json::{Map, Value, json};
 
 /// Where the codes are explained; the last segment is the code.
@@ -71,6 +70,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Nothing is here", format!("there is no route {path}"))
     }
 
+    /// Bytes of a plugin's, which are named by their digest.
+    pub(crate) fn not_kept(code: &'static str, what: &str, digest: &str) -> Self {
+        let detail = format!("no {what} with the digest {digest} is kept here");
+        Self::new(StatusCode::NOT_FOUND, code, "There are no such bytes", detail).with(json!({ "digest": digest }))
+    }
+
     pub(crate) fn method_not_allowed(method: &Method, path: &str) -> Self {
         let detail = format!("{path} does not take {method}; see the Allow header");
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", detail)
@@ -116,9 +121,9 @@ impl From<ServiceError> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "plugin-failed",
                 "A plugin did not answer properly",
-                format!("plugin {plugin} failed ({}); nothing was charged", failure_name(failure)),
+                format!("plugin {plugin} failed ({}); nothing was charged", failure.name()),
             )
-            .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure_name(failure) }))
+            .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure.name() }))
             .retry_after_s(1)
             .internal(detail),
             ServiceError::NotFound { what, id } => {
@@ -324,16 +329,6 @@ fn not_found_code(what: &str) -> &'static str {
         "purchase" => "purchase-not-found",
         "statement" => "statement-not-found",
         _ => "not-found",
-    }
-}
-
-fn failure_name(failure: PluginFailure) -> &'static str {
-    match failure {
-        PluginFailure::Trap => "trap",
-        PluginFailure::OutOfFuel => "out-of-fuel",
-        PluginFailure::Deadline => "deadline",
-        PluginFailure::Memory => "memory",
-        PluginFailure::BadAnswer => "bad-answer",
     }
 }
 

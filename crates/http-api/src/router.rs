@@ -6,8 +6,8 @@ use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
 use crate::{
-    accounts, batch, charges, deductions, entries, grants, holds, journal, maintenance, purchases, quotes, refunds,
-    statements, subscriptions, test_clock, transfers, usage, wire,
+    accounts, batch, charges, deductions, entries, grants, holds, journal, maintenance, plugins, purchases, quotes,
+    receipts, refunds, statements, subscriptions, test_clock, transfers, usage, wire,
 };
 use axum::Router;
 use axum::body::Body;
@@ -83,6 +83,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/charges/{charge}/refunds", post(refunds::create))
         .route("/v1/charges/batch", post(batch::create))
         .route("/v1/charges/{charge}", get(charges::read))
+        .route("/v1/charges/{charge}/receipt", get(receipts::read))
+        .route("/v1/plugins/{name}/versions/{digest}", get(plugins::component))
+        .route("/v1/plugins/{name}/configs/{digest}", get(plugins::config))
         .route("/v1/quotes", post(quotes::create))
         .route("/v1/test-clock", post(test_clock::advance))
         .route_layer(from_fn_with_state(api.clone(), require_key));

@@ -31,7 +31,7 @@ pub use backup::{JournalEnd, Until, restore};
 pub use medium::{Directory, Medium};
 pub use segment::JOURNAL_FORMAT;
 pub use store::{RedbStore, Settings};
-pub use verify::{DAMAGES_MAX, Damage, KeysKept, Progress, Report, verify_directory};
+pub use verify::{DAMAGES_MAX, Damage, Inspect, KeysKept, Progress, Report, inspect_directory, verify_directory};
 
 use ledger_store::StoreError;
 

@@ -10,13 +10,13 @@ use crate::journal::{Content, Journal};
 use crate::keys::Run;
 use crate::medium::{Directory, Medium};
 use crate::overlay::Mark;
-use crate::record::{Beside, Chained, Item, parse, record_hash};
+use crate::record::{Beside, Chained, Item, parse, record_hash, recorded};
 use crate::replay::{self, Misfit};
 use crate::shared::Shared;
 use crate::state::{StateFile, View};
 use crate::store::{RedbStore, Settings, open_matching};
 use ledger_core::{DAY_ROWS_MAX, DayUsage, Timestamp};
-use ledger_store::{KeyFingerprint, StoreError, day_of, past};
+use ledger_store::{KeyFingerprint, Recorded, StoreError, day_of, past};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -70,6 +70,9 @@ impl Report {
 /// Is told how many records of how many have been read; breaks where nobody waits for the report any longer.
 pub type Progress<'a> = dyn FnMut(u64, u64) -> ControlFlow<()> + 'a;
 
+/// Is shown each entry that fits its account, with the account's id. What it fails with ends the verification.
+pub type Inspect<'a> = dyn FnMut(&Arc<str>, &Recorded) -> Result<(), StoreError> + 'a;
+
 fn tell(progress: &mut Progress<'_>, done: u64, of: u64) -> Result<(), StoreError> {
     match progress(done, of) {
         ControlFlow::Continue(()) => Ok(()),
@@ -108,6 +111,18 @@ pub fn verify_directory(
     scratch: &Arc<dyn Medium>,
     progress: &mut Progress<'_>,
 ) -> Result<Report, StoreError> {
+    inspect_directory(root, settings, keys, scratch, None, progress)
+}
+
+/// As [`verify_directory`], with somebody else looking into each entry on the way.
+pub fn inspect_directory(
+    root: &Path,
+    settings: Settings,
+    keys: KeysKept,
+    scratch: &Arc<dyn Medium>,
+    inspect: Option<&mut Inspect<'_>>,
+    progress: &mut Progress<'_>,
+) -> Result<Report, StoreError> {
     let medium: Arc<dyn Medium> = Arc::new(Directory::open(root)?);
     let journal = Journal::open(medium.clone(), settings.limits())?;
     let mut report = Report::default();
@@ -125,12 +140,22 @@ pub fn verify_directory(
     };
     let forget_before_ms = keys.forget_before_ms(&journal)?;
     let verification = Verification { journal: &journal, live, settings, forget_before_ms };
-    verification.run(journal.end()?.last_record, scratch, report, progress)
+    verification.run(journal.end()?.last_record, scratch, report, inspect, progress)
 }
 
 impl RedbStore {
     /// Verifies everything up to now. Commits may go on meanwhile. `scratch` is where a second state is made.
     pub fn verify(&self, scratch: &Arc<dyn Medium>, progress: &mut Progress<'_>) -> Result<Report, StoreError> {
+        self.inspect(scratch, None, progress)
+    }
+
+    /// As [`RedbStore::verify`], with somebody else looking into each entry on the way.
+    pub fn inspect(
+        &self,
+        scratch: &Arc<dyn Medium>,
+        inspect: Option<&mut Inspect<'_>>,
+        progress: &mut Progress<'_>,
+    ) -> Result<Report, StoreError> {
         let core = self.core();
         // So that the state file has everything up to one record.
         core.checkpoint()?;
@@ -151,12 +176,22 @@ impl RedbStore {
             Ok(_) => progress(done, of),
             Err(_) => ControlFlow::Break(()),
         };
-        let report = verification.run(to, scratch, Report::default(), &mut while_it_is_open)?;
+        let report = verification.run(to, scratch, Report::default(), inspect, &mut while_it_is_open)?;
         core.journal().map(|_| report)
     }
 
     /// Verifies one account: its chain, its rules, and its rows in the state. `progress` is told of entries.
     pub fn verify_account(&self, id: &str, progress: &mut Progress<'_>) -> Result<Report, StoreError> {
+        self.inspect_account(id, None, progress)
+    }
+
+    /// As [`RedbStore::verify_account`], with somebody else looking into each entry on the way.
+    pub fn inspect_account(
+        &self,
+        id: &str,
+        mut inspect: Option<&mut Inspect<'_>>,
+        progress: &mut Progress<'_>,
+    ) -> Result<Report, StoreError> {
         let core = self.core();
         let mut report = Report::default();
         let id: Arc<str> = id.into();
@@ -208,6 +243,9 @@ impl RedbStore {
                 }
             }
             report.entries += 1;
+            if let Some(inspect) = &mut inspect {
+                inspect(&id, &recorded)?;
+            }
         }
         if folded.as_ref() != Some(&*account) {
             report.add(damage(account.sequence, "the account is not what its entries make of it".to_owned()));
@@ -254,7 +292,7 @@ impl Second {
 }
 
 /// How far a walk has come.
-struct Walk<'a> {
+struct Walk<'a, 'b> {
     second: Second,
     /// The hash of the last record.
     previous: [u8; 32],
@@ -262,15 +300,17 @@ struct Walk<'a> {
     broken: BTreeSet<u64>,
     report: Report,
     to: u64,
+    inspect: Option<&'a mut Inspect<'b>>,
     progress: &'a mut Progress<'a>,
 }
 
 impl Verification<'_> {
-    fn run<'a>(
+    fn run<'a, 'b>(
         &self,
         to: u64,
         scratch: &Arc<dyn Medium>,
         mut report: Report,
+        inspect: Option<&'a mut Inspect<'b>>,
         progress: &'a mut Progress<'a>,
     ) -> Result<Report, StoreError> {
         for error in self.journal.verify_sealed(&mut || tell(progress, 0, to))? {
@@ -278,7 +318,7 @@ impl Verification<'_> {
         }
         let second = Second::new(scratch, self.settings)?;
         let previous = crate::record::GENESIS;
-        let mut walk = Walk { second, previous, broken: BTreeSet::new(), report, to, progress };
+        let mut walk = Walk { second, previous, broken: BTreeSet::new(), report, to, inspect, progress };
         let mut next = 1;
         if let Some((live, _)) = &self.live {
             for number in 1..=live.mark.record.min(to) {
@@ -296,7 +336,7 @@ impl Verification<'_> {
         Ok(walk.report)
     }
 
-    fn record(&self, number: u64, walk: &mut Walk<'_>) -> Result<(), StoreError> {
+    fn record(&self, number: u64, walk: &mut Walk<'_, '_>) -> Result<(), StoreError> {
         walk.report.records = number;
         if number.is_multiple_of(64) || number == walk.to {
             tell(walk.progress, number, walk.to)?;
@@ -333,6 +373,7 @@ impl Verification<'_> {
             Err(error) => walk.report.add(damage(error.to_string())),
         }
         self.check_keys(number, &content, &mut walk.report)?;
+        show_entries(&content, walk)?;
         if walk.second.shared.active.items >= self.settings.checkpoint_items {
             walk.second.checkpoint()?;
         }
@@ -368,6 +409,33 @@ impl Verification<'_> {
     }
 }
 
+/// Shows a record's entries to whoever looks into them, once their accounts have been moved past them.
+fn show_entries(content: &Content, walk: &mut Walk<'_, '_>) -> Result<(), StoreError> {
+    let Some(inspect) = &mut walk.inspect else {
+        return Ok(());
+    };
+    let parts = (parse::<Chained<'_>>(&content.chained), parse::<Beside<'_>>(&content.beside));
+    let (Ok(chained), Ok(beside)) = parts else {
+        return Ok(());
+    };
+    let entries = chained.items.iter().filter_map(|item| match item {
+        Item::Entry { bytes, hash } => Some((bytes, hash)),
+        Item::System { .. } => None,
+    });
+    for ((bytes, hash), kept) in entries.zip(&beside.entries) {
+        // What cannot be read has been told already.
+        let Ok(recorded) = recorded(bytes, *hash, kept) else { continue };
+        let number = recorded.sealed.entry.account.0;
+        if walk.broken.contains(&number) {
+            continue;
+        }
+        if let Some(account) = walk.second.shared.account(number)? {
+            inspect(&account.id, &recorded)?;
+        }
+    }
+    Ok(())
+}
+
 fn is_found(runs: &[Arc<Run>], key: KeyFingerprint) -> Result<bool, StoreError> {
     for run in runs.iter().rev() {
         if run.find(key)?.is_some() {
@@ -378,7 +446,7 @@ fn is_found(runs: &[Arc<Run>], key: KeyFingerprint) -> Result<bool, StoreError> 
 }
 
 /// Holds the state file against the one that was made again. Rows of accounts that are damaged anyhow are left out.
-fn compare(live: &View, walk: &mut Walk<'_>) -> Result<(), StoreError> {
+fn compare(live: &View, walk: &mut Walk<'_, '_>) -> Result<(), StoreError> {
     if walk.previous != live.mark.hash {
         walk.report.about("the state file stands at another journal than this one");
     }

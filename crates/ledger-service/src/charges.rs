@@ -419,6 +419,7 @@ pub(crate) fn pricing_error(error: PricingError, plugin: &Arc<str>, digest: Dige
     }
 }
 
+/// The price; `None` where it is beyond the range of amounts.
 pub(crate) fn sum(quote: &Quote) -> Option<Amount> {
     quote.items.iter().try_fold(Amount::ZERO, |sum, item| sum.checked_add(item.credits))
 }

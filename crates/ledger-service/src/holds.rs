@@ -329,7 +329,8 @@ impl Ledger {
 
     /// The plugin that a rating names: it may no longer be live.
     fn plugin_of(&self, rating: &Rating) -> Result<Arc<dyn PricingPlugin>, ServiceError> {
-        self.releases().of(rating).ok_or_else(|| ServiceError::PluginFailed {
+        let found = self.plugin_with(rating.digest, rating.config_digest)?;
+        found.ok_or_else(|| ServiceError::PluginFailed {
             plugin: rating.plugin.clone(),
             digest: rating.digest,
             failure: crate::ports::PluginFailure::BadAnswer,

@@ -2,7 +2,7 @@
 
 use crate::activity_kinds::ActivityKinds;
 use crate::error::ServiceError;
-use crate::ports::{Clock, Random};
+use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
 use crate::rate_card::Releases;
 use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
@@ -29,6 +29,8 @@ pub struct Parts {
     pub releases: Releases,
     /// What can be bought.
     pub shop: Shop,
+    /// What priced what; without it only what is live can be re-executed.
+    pub library: Option<Arc<dyn PluginLibrary>>,
     /// Limits and windows.
     pub settings: Settings,
 }
@@ -58,6 +60,7 @@ pub struct Ledger {
     plans: Arc<PlanBook>,
     releases: ArcSwap<Releases>,
     shop: Shop,
+    library: Option<Arc<dyn PluginLibrary>>,
     activity_kinds: ActivityKinds,
     settings: Settings,
     /// `None` once the ledger has been closed.
@@ -111,6 +114,7 @@ impl Ledger {
             plans,
             releases: ArcSwap::from_pointee(parts.releases),
             shop: parts.shop,
+            library: parts.library,
             activity_kinds: ActivityKinds::default(),
             settings: parts.settings,
             writer: Mutex::new(Some(Arc::new(handle))),
@@ -264,6 +268,10 @@ impl Ledger {
 
     pub(crate) fn releases(&self) -> Arc<Releases> {
         self.releases.load_full()
+    }
+
+    pub(crate) fn library(&self) -> Option<&dyn PluginLibrary> {
+        self.library.as_deref()
     }
 
     /// A fresh salt, where there are details to salt.

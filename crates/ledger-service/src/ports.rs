@@ -1,5 +1,5 @@
-//! What the service asks of the world: a clock, randomness, plugins that price, and somebody who looks after the store.
-//! Production wires the system's, wasmtime's and the store's; tests wire their own.
+//! What the service asks of the world: a clock, randomness, plugins that price, a library of those that once did, and
+//! somebody who looks after the store. Production wires the system's, wasmtime's and the store's; tests wire their own.
 
 use crate::error::ServiceError;
 use ledger_core::{Digest, LineItem, Timestamp, UsageEvent};
@@ -80,6 +80,36 @@ pub enum PluginFailure {
     BadAnswer,
 }
 
+impl PluginFailure {
+    /// The name of the contract.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::OutOfFuel => "out-of-fuel",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::BadAnswer => "bad-answer",
+        }
+    }
+}
+
+/// Every component and configuration that ever priced anything, by its digest: what is no longer live is needed to settle
+/// what was begun under it, and to check what it priced. Blocks, and may compile: not for the way of a charge.
+///
+/// Bytes are held against their digests whenever they are read. Those that differ, and a component that the host refuses
+/// today, are [`ServiceError::Internal`], whose detail says so for the log and for who verifies; a disk that does not
+/// answer is [`ServiceError::StorageUnavailable`].
+pub trait PluginLibrary: Send + Sync {
+    /// A plugin made ready with a configuration; `None` where the bytes of either are not there.
+    fn plugin(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError>;
+
+    /// A component's bytes; `None` where they are not there.
+    fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError>;
+
+    /// A configuration's bytes, which are JSON text; `None` where they are not there.
+    fn config_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError>;
+}
+
 /// Looks after what is stored while it is being served. Both may take hours and block. Each runs once at a time, and
 /// fails with [`ServiceError::MaintenanceRunning`] otherwise.
 pub trait Maintenance: Send + Sync {
@@ -87,13 +117,22 @@ pub trait Maintenance: Send + Sync {
     /// first of all before anything is read, and ends the work by breaking. An account that is not there is refused.
     fn verify(
         &self,
-        account: Option<&str>,
+        what: ToVerify<'_>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Verification, ServiceError>;
 
     /// Writes a consistent copy of everything to `out`, as a tar archive, at most at this pace. It is whole once this
     /// returns `Ok`.
     fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError>;
+}
+
+/// What is to be verified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToVerify<'a> {
+    /// Only this account.
+    pub account: Option<&'a str>,
+    /// Whether charges are also re-executed, by the plugins and configurations that priced them.
+    pub reprice: bool,
 }
 
 /// What a verification found.
@@ -109,6 +148,42 @@ pub struct Verification {
     pub damages: Vec<DamageFound>,
     /// How many were found.
     pub damages_found: u64,
+    /// What came of re-executing charges, where that was asked for.
+    pub repriced: Option<Repriced>,
+}
+
+/// How many damages a verification tells apart.
+pub const DAMAGES_TOLD_MAX: usize = 1000;
+
+impl Verification {
+    /// Adds a damage; beyond [`DAMAGES_TOLD_MAX`] they are only counted.
+    pub fn add(&mut self, damage: DamageFound) {
+        self.damages_found += 1;
+        if self.damages.len() < DAMAGES_TOLD_MAX {
+            self.damages.push(damage);
+        }
+    }
+}
+
+/// What came of re-executing charges. A charge is counted once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Repriced {
+    /// Those that came to the price and the lines that were charged.
+    pub same: u64,
+    /// Those that did not: each is a damage.
+    pub different: u64,
+    /// Those that did not, and whose details were erased, which the plugin may have read: no damage.
+    pub erased: u64,
+    /// Those that could not be tried: the plugin, the configuration or the details are missing or are not those that were
+    /// charged with. A damage for each of these.
+    pub not_executed: u64,
+}
+
+impl Repriced {
+    /// How many charges there are.
+    pub fn charges(&self) -> u64 {
+        self.same + self.different + self.erased + self.not_executed
+    }
 }
 
 /// Something stored that is not what it must be.

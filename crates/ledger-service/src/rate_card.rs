@@ -1,7 +1,7 @@
 //! Rate cards: which plugin, with which configuration, prices an activity and a model.
 
 use crate::ports::PricingPlugin;
-use ledger_core::Rating;
+use ledger_core::Digest;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -59,13 +59,10 @@ impl Releases {
         card.rules.iter().find(matching).map(|rule| &rule.binding)
     }
 
-    /// The plugin and configuration that a rating names, where they are live under any rule.
-    pub fn of(&self, rating: &Rating) -> Option<Arc<dyn PricingPlugin>> {
+    /// The plugin with these digests, where a rule names it.
+    pub(crate) fn plugin_with(&self, digest: Digest, config_digest: Digest) -> Option<&Arc<dyn PricingPlugin>> {
         let mut plugins = self.rate_cards.values().flat_map(|card| &card.rules).map(|rule| &rule.binding.plugin);
-        let is_it = |plugin: &&Arc<dyn PricingPlugin>| {
-            plugin.digest() == rating.digest && plugin.config_digest() == rating.config_digest
-        };
-        plugins.find(is_it).cloned()
+        plugins.find(|plugin| plugin.digest() == digest && plugin.config_digest() == config_digest)
     }
 }
 

@@ -85,6 +85,9 @@ pub(crate) struct Verify {
     /// Only this account
     #[arg(long, value_name = "ACCOUNT", value_parser = parse_account)]
     pub(crate) account: Option<String>,
+    /// Also re-execute every charge with the plugin and configuration that priced it, and compare
+    #[arg(long)]
+    pub(crate) reprice: bool,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -179,6 +182,7 @@ mod tests {
         for line in [
             "verify",
             "verify --account acme:1 --data d",
+            "verify --reprice --account acme --server http://127.0.0.1:7070",
             "backup b.tar --server http://127.0.0.1:7070 --key k --mib-per-second 20",
             "restore b.tar --data d --until 2026-11-16T18:15:46Z",
             "restore - --data d --record 7",

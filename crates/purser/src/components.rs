@@ -3,6 +3,7 @@
 //! Bytes of components and configurations are kept in the data directory for ever, named by their digests and synced
 //! before anything is priced with them: a charge names both, and must be re-executable.
 
+use crate::library::{component_path, config_path};
 use anyhow::Context;
 use ledger_core::Digest;
 use ledger_service::{Binding, RateCard, Releases, Rule};
@@ -14,15 +15,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What prices what, by the configuration. Everything that plugins refuse is in one error, with the places.
-pub(crate) fn releases(config: &Config) -> anyhow::Result<Releases> {
-    let data = &config.storage.data;
-    let host = host(&config.plugins, Some(data.join("compiled")))?;
+/// The host of a server's plugins, which keeps what it compiles.
+pub(crate) fn server_host(config: &Config) -> anyhow::Result<Arc<PluginHost>> {
+    let host = host(&config.plugins, Some(config.storage.data.join("compiled")))?;
     if !host.has_pagemap_scan() {
         tracing::info!(
             "this kernel has no pagemap_scan (Linux 6.7): fresh plugin instances take about three times as long"
         );
     }
+    Ok(Arc::new(host))
+}
+
+/// What prices what, by the configuration. Everything that plugins refuse is in one error, with the places.
+pub(crate) fn releases(config: &Config, host: &PluginHost) -> anyhow::Result<Releases> {
+    let data = &config.storage.data;
     let mut bindings: BTreeMap<&str, Binding> = BTreeMap::new();
     let mut problems = Vec::new();
     for plugin_config in &config.plugin_configs {
@@ -33,9 +39,9 @@ pub(crate) fn releases(config: &Config) -> anyhow::Result<Releases> {
                 continue;
             }
         };
-        keep(&data.join("plugins"), &format!("{}.wasm", Digest::of(&bytes).hex()), &bytes)?;
+        keep(&component_path(data, Digest::of(&bytes)), &bytes)?;
         let json = plugin_config.json.as_bytes();
-        keep(&data.join("configs"), &format!("{}.json", Digest::of(json).hex()), json)?;
+        keep(&config_path(data, Digest::of(json)), json)?;
         match host.prepare(&bytes, &plugin_config.json) {
             Ok(prepared) => {
                 let binding = Binding { name: plugin_config.plugin.as_str().into(), plugin: Arc::new(prepared) };
@@ -80,7 +86,8 @@ pub(crate) fn problems(config: &Config) -> anyhow::Result<Vec<Problem>> {
     Ok(problems)
 }
 
-fn host(plugins: &Plugins, cache: Option<PathBuf>) -> anyhow::Result<PluginHost> {
+/// A host under the limits of the configuration.
+pub(crate) fn host(plugins: &Plugins, cache: Option<PathBuf>) -> anyhow::Result<PluginHost> {
     let limits = Limits {
         fuel: plugins.fuel,
         deadline_ms: plugins.deadline_ms,
@@ -150,18 +157,18 @@ fn component(plugin_config: &PluginConfig, search: &[PathBuf]) -> Result<Vec<u8>
 }
 
 /// Keeps bytes in a file, durably, unless they are there.
-fn keep(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-    let path = folder.join(name);
+fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }
+    let folder = path.parent().context("a kept file has a folder")?;
     let write = || {
         fs::create_dir_all(folder)?;
         let unfinished = path.with_extension("tmp");
         let mut file = File::create(&unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&unfinished, &path)?;
+        fs::rename(&unfinished, path)?;
         File::open(folder)?.sync_all()
     };
     write().with_context(|| format!("{} cannot be kept", path.display()))

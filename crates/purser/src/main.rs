@@ -7,6 +7,7 @@ mod admin_key;
 mod cli;
 mod components;
 mod configuration;
+mod library;
 mod maintenance;
 mod rates;
 mod running;

@@ -11,6 +11,7 @@ mod manifest;
 mod pace;
 mod progress;
 mod remote;
+mod reprice;
 mod restore;
 mod scratch;
 mod server;

@@ -1,6 +1,7 @@
 //! `purser serve`: configuration, wiring, serving, draining.
 
 use crate::cli::Serve;
+use crate::library::FileLibrary;
 use crate::maintenance::{StoreMaintenance, remove_leftovers};
 use crate::{admin_key, components, configuration, running, system};
 use anyhow::{Context, anyhow};
@@ -8,7 +9,7 @@ use axum::serve::ListenerExt;
 use http_api::{Api, router};
 use ledger_redb::RedbStore;
 use ledger_service::ports::Clock;
-use ledger_service::{CustomAmounts, Ledger, Pack, Parts, Settings, Shop, SystemClock, TestClock};
+use ledger_service::{CustomAmounts, Ledger, Pack, Parts, Releases, Settings, Shop, SystemClock, TestClock};
 use purser_config::Config;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,7 +35,10 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     };
     let data = &config.storage.data;
     let store = open_store(&config)?;
-    let ledger = open(&config, store.clone(), clock.clone())?;
+    let host = components::server_host(&config)?;
+    let releases = components::releases(&config, &host)?;
+    let library = Arc::new(FileLibrary::new(data.clone(), host));
+    let ledger = open(&config, store.clone(), clock.clone(), releases, library.clone())?;
     let (keys, made) = admin_key::keys(&ledger)?;
     let api = Arc::new(Api {
         ledger: ledger.clone(),
@@ -45,7 +49,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
             batch_items_max: config.server.batch_items_max,
         },
         test_clock,
-        maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock))),
+        maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock, library))),
     });
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -97,8 +101,13 @@ fn open_store(config: &Config) -> anyhow::Result<Arc<RedbStore>> {
     Ok(Arc::new(store))
 }
 
-fn open(config: &Config, store: Arc<RedbStore>, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<Ledger>> {
-    let releases = components::releases(config)?;
+fn open(
+    config: &Config,
+    store: Arc<RedbStore>,
+    clock: Arc<dyn Clock>,
+    releases: Releases,
+    library: Arc<FileLibrary>,
+) -> anyhow::Result<Arc<Ledger>> {
     Ledger::open(Parts {
         store,
         clock,
@@ -106,6 +115,7 @@ fn open(config: &Config, store: Arc<RedbStore>, clock: Arc<dyn Clock>) -> anyhow
         plans: config.plans.iter().map(|plan| plan.definition.clone()).collect(),
         releases,
         shop: shop(config)?,
+        library: Some(library),
         settings: Settings {
             keep_ms: config.idempotency.keep_ms,
             max_age_ms: config.idempotency.max_age_ms,

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "this is test code, and panicking is how it fails")]
 
 mod faulty;
+mod library;
 mod plugin;
 
 pub use faulty::FaultyStore;
+pub use library::Shelf;
 pub use plugin::PerUnit;
 
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
@@ -31,6 +33,8 @@ pub struct Kit {
     pub store: Arc<FaultyStore<MemoryStore>>,
     /// Its plugin.
     pub plugin: Arc<PerUnit>,
+    /// Its library, which has that plugin.
+    pub library: Arc<Shelf>,
 }
 
 /// Salts that are different, and the same in every run.
@@ -120,6 +124,7 @@ impl Kit {
             plans: plans().iter().map(|plan| (plan.name.to_string(), "standard".to_owned())).collect(),
         };
         let dyn_store: Arc<dyn LedgerStore> = store.clone();
+        let library = Arc::new(Shelf::new(plugin.clone()));
         let parts = Parts {
             store: dyn_store,
             clock: clock.clone(),
@@ -127,9 +132,10 @@ impl Kit {
             plans: plans(),
             releases,
             shop: shop(),
+            library: Some(library.clone()),
             settings,
         };
-        Self { ledger: Ledger::open(parts).unwrap(), clock, store, plugin }
+        Self { ledger: Ledger::open(parts).unwrap(), clock, store, plugin, library }
     }
 
     /// Opens an account.

@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::http::Request;
 use ledger_core::Refusal;
 use ledger_service::ServiceError;
-use ledger_service::ports::{DamageFound, Maintenance, Verification};
+use ledger_service::ports::{DamageFound, Maintenance, Repriced, ToVerify, Verification};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -27,7 +27,7 @@ impl Pretended {
 impl Maintenance for Pretended {
     fn verify(
         &self,
-        account: Option<&str>,
+        what: ToVerify<'_>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Verification, ServiceError> {
         self.end()?;
@@ -35,8 +35,10 @@ impl Maintenance for Pretended {
             assert!(progress(done, 1000).is_continue());
         }
         let reason = "its digest differs".to_owned();
-        let damage = DamageFound { account: account.map(str::to_owned), sequence: Some(5), record: None, reason };
-        Ok(Verification { records: 1000, entries: 2000, accounts: 3, damages: vec![damage], damages_found: 7 })
+        let damage = DamageFound { account: what.account.map(str::to_owned), sequence: Some(5), record: None, reason };
+        let repriced = what.reprice.then_some(Repriced { same: 1990, different: 7, erased: 2, not_executed: 1 });
+        let damages = vec![damage];
+        Ok(Verification { records: 1000, entries: 2000, accounts: 3, damages, damages_found: 7, repriced })
     }
 
     fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError> {
@@ -66,6 +68,11 @@ async fn a_verification_is_lines_of_progress_and_a_report() {
     let damage = json!({ "account": "acme", "sequence": 5, "record": null, "reason": "its digest differs" });
     let report = json!({ "records": 1000, "entries": 2000, "accounts": 3, "damages_found": 7, "damages": [damage] });
     assert_eq!(lines[lines.len() - 1], json!({ "report": report }));
+    let client = Pretended::ending(Ok(()));
+    let answer = get(&client, "/v1/verification?reprice=true").await;
+    let last: Value = serde_json::from_str(answer.body.lines().last().unwrap()).unwrap();
+    let repriced = json!({ "same": 1990, "different": 7, "erased": 2, "not_executed": 1 });
+    assert_eq!(last["report"]["repriced"], repriced);
 }
 
 #[tokio::test]
@@ -92,7 +99,12 @@ async fn what_cannot_begin_is_a_problem() {
         }
     }
     let client = Pretended::ending(Ok(()));
-    for path in ["/v1/backup?mib_per_second=0", "/v1/backup?all=1", "/v1/verification?account=a%20b"] {
+    for path in [
+        "/v1/backup?mib_per_second=0",
+        "/v1/backup?all=1",
+        "/v1/verification?account=a%20b",
+        "/v1/verification?reprice=1",
+    ] {
         assert_eq!(problem(&get(&client, path).await), (400, "invalid-request".to_owned()), "{path}");
     }
     let unkept = Client::new();

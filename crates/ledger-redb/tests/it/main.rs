@@ -6,6 +6,7 @@ mod copies;
 mod crash;
 mod directory;
 mod disk;
+mod inspecting;
 
 use disk::Disk;
 use ledger_redb::{RedbStore, Settings};

@@ -5,4 +5,6 @@ mod breakdown;
 mod charging;
 mod outages;
 mod reading;
+mod receipts;
+mod repricing;
 mod time;

@@ -1,12 +1,13 @@
 //! What a running server does when it is asked to verify or to back up: the port of the service, over the embedded store
 //! and its data directory.
 
+use super::reprice::repricing;
 use super::scratch::Scratch;
 use super::{bundle, kept};
 use ledger_core::Refusal;
 use ledger_redb::{Damage, RedbStore, Report};
 use ledger_service::ServiceError;
-use ledger_service::ports::{Clock, DamageFound, Maintenance, Verification};
+use ledger_service::ports::{Clock, DamageFound, Maintenance, PluginLibrary, ToVerify, Verification};
 use ledger_store::{LedgerStore, StoreError, Wanted};
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -19,35 +20,44 @@ pub(crate) struct StoreMaintenance {
     store: Arc<RedbStore>,
     data: PathBuf,
     clock: Arc<dyn Clock>,
+    library: Arc<dyn PluginLibrary>,
     is_verifying: AtomicBool,
     is_backing_up: AtomicBool,
 }
 
 impl StoreMaintenance {
-    pub(crate) fn new(store: Arc<RedbStore>, data: PathBuf, clock: Arc<dyn Clock>) -> Self {
-        Self { store, data, clock, is_verifying: AtomicBool::new(false), is_backing_up: AtomicBool::new(false) }
+    pub(crate) fn new(
+        store: Arc<RedbStore>,
+        data: PathBuf,
+        clock: Arc<dyn Clock>,
+        library: Arc<dyn PluginLibrary>,
+    ) -> Self {
+        let (is_verifying, is_backing_up) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { store, data, clock, library, is_verifying, is_backing_up }
     }
 }
 
 impl Maintenance for StoreMaintenance {
     fn verify(
         &self,
-        account: Option<&str>,
+        what: ToVerify<'_>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Verification, ServiceError> {
         let _running = Running::begin(&self.is_verifying, "verification")?;
-        if let Some(account) = account {
+        let library = what.reprice.then_some(&*self.library);
+        if let Some(account) = what.account {
             if !is_there(&self.store, account)? {
                 return Err(Refusal::AccountNotFound { account: account.into() }.into());
             }
-            return Ok(verification(self.store.verify_account(account, progress))?);
+            return Ok(repricing(library, |inspect| self.store.inspect_account(account, inspect, progress))?);
         }
         // Whoever asked learns at once that it has begun.
         if progress(0, 0).is_break() {
             return Err(StoreError::unavailable("the verification was called off").into());
         }
         let scratch = Scratch::new(&self.data, "verify")?;
-        Ok(with_kept(self.store.verify(&scratch.medium, progress), &self.data)?)
+        let found = repricing(library, |inspect| self.store.inspect(&scratch.medium, inspect, progress))?;
+        Ok(with_kept(found, &self.data)?)
     }
 
     fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError> {
@@ -102,16 +112,16 @@ pub(super) fn verification(report: Result<Report, StoreError>) -> Result<Verific
         accounts: report.accounts,
         damages: report.damages.into_iter().map(found).collect(),
         damages_found: report.damages_found,
+        repriced: None,
     })
 }
 
-/// A store's report, with what is wrong with the files that are kept beside it.
-pub(super) fn with_kept(report: Result<Report, StoreError>, data: &Path) -> Result<Verification, StoreError> {
-    let mut verification = verification(report)?;
-    let damages = kept::damages(data).map_err(StoreError::unavailable)?;
-    verification.damages_found += u64::try_from(damages.len()).unwrap_or(0);
-    verification.damages.extend(damages);
-    Ok(verification)
+/// What was found, with what is wrong with the files that are kept beside the store.
+pub(super) fn with_kept(mut found: Verification, data: &Path) -> Result<Verification, StoreError> {
+    for damage in kept::damages(data).map_err(StoreError::unavailable)? {
+        found.add(damage);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -123,19 +133,22 @@ mod tests {
     fn each_kind_of_work_runs_once_at_a_time() {
         let data = tempfile::tempdir().unwrap();
         let store = Arc::new(RedbStore::open(data.path(), ledger_redb::Settings::default()).unwrap());
-        let maintenance = StoreMaintenance::new(store, data.path().to_owned(), Arc::new(SystemClock));
+        let library = Arc::new(testkit::Shelf::new(Arc::default()));
+        let maintenance = StoreMaintenance::new(store, data.path().to_owned(), Arc::new(SystemClock), library);
+        let all = ToVerify::default();
         let mut asked = 0;
-        let found = maintenance.verify(None, &mut |_, _| {
+        let found = maintenance.verify(all, &mut |_, _| {
             asked += 1;
-            let second = maintenance.verify(None, &mut |_, _| ControlFlow::Continue(()));
+            let second = maintenance.verify(all, &mut |_, _| ControlFlow::Continue(()));
             assert_eq!(second, Err(ServiceError::MaintenanceRunning { work: "verification" }));
             maintenance.back_up(None, &mut std::io::sink()).unwrap();
             ControlFlow::Continue(())
         });
         assert!(asked > 0 && found.unwrap().damages_found == 0);
-        let nobody = maintenance.verify(Some("nobody"), &mut |_, _| ControlFlow::Continue(()));
+        let nobody =
+            maintenance.verify(ToVerify { account: Some("nobody"), ..all }, &mut |_, _| ControlFlow::Continue(()));
         assert_eq!(nobody, Err(Refusal::AccountNotFound { account: "nobody".into() }.into()));
-        assert!(maintenance.verify(None, &mut |_, _| ControlFlow::Break(())).is_err(), "nobody waits for it");
-        maintenance.verify(None, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        assert!(maintenance.verify(all, &mut |_, _| ControlFlow::Break(())).is_err(), "nobody waits for it");
+        maintenance.verify(all, &mut |_, _| ControlFlow::Continue(())).unwrap();
     }
 }

@@ -8,6 +8,7 @@ use ledger_redb::{Directory, KeysKept, Settings};
 use ledger_service::SystemClock;
 use ledger_service::ports::Clock;
 use ledger_store::StoreError;
+use purser_config::Plugins;
 use std::path::Path;
 
 /// What was said about the place.
@@ -15,6 +16,7 @@ pub(super) struct Target {
     data: std::path::PathBuf,
     settings: Settings,
     keys_kept_ms: i64,
+    plugins: Plugins,
     server: Option<String>,
     key: Option<String>,
 }
@@ -26,6 +28,7 @@ impl Target {
             settings: configuration::store_settings(&config),
             keys_kept_ms: config.idempotency.keep_ms,
             data: config.storage.data,
+            plugins: config.plugins,
             server: place.server.clone(),
             key: place.key.clone(),
         })
@@ -34,6 +37,11 @@ impl Target {
     /// For how long idempotency keys count.
     pub(super) fn keys_kept(&self) -> KeysKept {
         KeysKept { now: SystemClock.now(), for_ms: self.keys_kept_ms }
+    }
+
+    /// What plugins may use.
+    pub(super) fn plugins(&self) -> &Plugins {
+        &self.plugins
     }
 
     /// Does work in the data directory. `None` where a server is to be asked: because it was named, or since another

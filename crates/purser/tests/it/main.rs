@@ -4,6 +4,7 @@
 mod command_line;
 mod maintenance;
 mod outages;
+mod receipts;
 mod server;
 mod serving;
 mod trace;

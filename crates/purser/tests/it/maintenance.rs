@@ -230,7 +230,7 @@ async fn a_damage_is_found_by_its_account() {
     std::fs::write(&journal, bytes).unwrap();
 
     let place = format!("account a1, entry {}", made["entry"]["sequence"]);
-    for arguments in [vec!["verify"], vec!["verify", "--account", "a1"]] {
+    for arguments in [vec!["verify"], vec!["verify", "--reprice"], vec!["verify", "--account", "a1", "--reprice"]] {
         let said = ended(&run(&arguments, &[("--data", &data)]), 1);
         assert!(said.contains(&place), "{said}");
     }
