@@ -145,11 +145,12 @@ impl RedbStore {
             let _nobody_erases = core.erasing()?;
             // So that the state file has everything up to one record.
             core.checkpoint()?;
+            let file = core.state()?;
             let shared = core.shared()?;
             let pending = pending_accounts(&shared.system_records(erase::PENDING));
             let erased = erased_entries(&shared.system_records(erasure::TOPIC), &pending);
             let live = (shared.view.clone(), shared.runs.clone());
-            (core.state()?, live, erased, core.unnamed.lock().map_err(poisoned)?.len(), pending)
+            (file, live, erased, core.unnamed.lock().map_err(poisoned)?.len(), pending)
         };
         let unnamed = || {
             let later = core.unnamed.lock().map_err(poisoned)?;
