@@ -80,8 +80,8 @@ pub trait LedgerStore: Send + Sync {
     /// entries that are not there, never had any, or have lost them before are passed over, so that a call may be
     /// repeated. One call for many is one pass over what is stored.
     ///
-    /// When this returns `Ok`, no read gives these details, nothing that the store keeps holds their bytes, and a loss
-    /// of power brings nothing back. Everything else of the entries is as it was. A name or metadata that an erased
+    /// When this returns `Ok`, no read gives these details, no file of the store holds their bytes, and a loss of power
+    /// brings nothing back. (What a database server keeps of what it has changed is for who runs it.) Everything else of the entries is as it was. A name or metadata that an erased
     /// entry gave its account is gone from the account too, now and in the past, unless a later entry gave it another.
     /// After `Err`, and after a crash, the details may be there or not; a store that is opened again finishes by itself what
     /// had begun. What was erased is listed in system records; see [`erasure`].

@@ -261,7 +261,7 @@ fn archived_segments_are_erased_in_their_archive_and_an_old_copy_that_comes_back
     let erased: Vec<Confided> = confided[..40].iter().step_by(4).cloned().collect();
     assert!(copies.iter().any(|(_, content)| holds(content, erased[1].text.as_bytes())));
 
-    // While the archive is away, nothing happens; where it cannot be written to, the caller is told.
+    // While the archive is away, nothing happens, and the caller is told.
     std::fs::rename(&to, root.join("away")).unwrap();
     let store = RedbStore::open(&data, small_segments()).unwrap();
     let refused = store.erase(&wanted(&erased)).unwrap_err();
