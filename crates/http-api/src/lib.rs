@@ -13,6 +13,7 @@ mod batch;
 mod charges;
 mod deductions;
 mod entries;
+mod erasures;
 mod fields;
 mod formats;
 mod grants;

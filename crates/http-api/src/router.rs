@@ -6,8 +6,8 @@ use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
 use crate::{
-    accounts, batch, charges, deductions, entries, grants, holds, journal, maintenance, plugins, purchases, quotes,
-    receipts, refunds, statements, subscriptions, test_clock, transfers, usage, wire,
+    accounts, batch, charges, deductions, entries, erasures, grants, holds, journal, maintenance, plugins, purchases,
+    quotes, receipts, refunds, statements, subscriptions, test_clock, transfers, usage, wire,
 };
 use axum::Router;
 use axum::body::Body;
@@ -72,6 +72,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/v1/accounts/{account}/purchases/{purchase}/refunds", post(purchases::refund))
         .route("/v1/accounts/{account}/statements/{cycle}", get(statements::read))
         .route("/v1/accounts/{account}/journal", get(journal::read))
+        .route("/v1/accounts/{account}/erasures", post(erasures::create))
         .route("/v1/packs", get(purchases::packs))
         .route("/v1/plans", get(subscriptions::plans))
         .route("/v1/holds", post(holds::create).get(holds::list))

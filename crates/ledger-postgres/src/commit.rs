@@ -10,7 +10,8 @@ use crate::session::{Session, Work};
 use ledger_core::calendar::{UTC, local_day};
 use ledger_core::{Account, Timestamp};
 use ledger_store::rows::{account_from_bytes, account_to_bytes};
-use ledger_store::{AccountCommit, Batch, Committed, Recorded, StoreError, SystemRecord};
+use ledger_store::{AccountCommit, Batch, Committed, Recorded, StoreError, SystemRecord, past};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub(crate) struct Change<'a> {
     /// The account's number, as the columns hold it.
     pub(crate) number: i64,
     /// What is to be committed.
-    pub(crate) commit: &'a AccountCommit,
+    pub(crate) commit: Cow<'a, AccountCommit>,
     /// The account before it; `None` where this opens it.
     pub(crate) before: Option<Before>,
 }
@@ -79,11 +80,19 @@ impl Change<'_> {
 
 /// Commits a batch, again if others were in the way.
 pub(crate) fn commit(session: &mut Session, batch: &Batch) -> Result<Committed, Failure> {
+    repeated(session, |session| attempt_once(session, batch))
+}
+
+/// Does the work of one transaction, again if others were in the way.
+pub(crate) fn repeated<T>(
+    session: &mut Session,
+    work: impl Fn(&mut Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let mut attempt = 1;
     loop {
-        match attempt_once(session, batch) {
+        match work(session) {
             Err(failure) if attempt < ATTEMPTS_MAX && failure.is_passing() => {
-                tracing::debug!(attempt, "the database undid a commit, which is repeated");
+                tracing::debug!(attempt, "the database undid a transaction, which is repeated");
                 std::thread::sleep(PAUSE * attempt);
                 attempt += 1;
             }
@@ -124,6 +133,12 @@ fn claim<'a>(work: &mut Work<'_>, commits: &'a [AccountCommit]) -> Result<(Vec<C
                 continue;
             }
         };
+        let mut commit = Cow::Borrowed(commit);
+        if let Some(before) = &before
+            && let Some(account) = past::named_by_entries(Some(&before.account), &commit)?
+        {
+            commit.to_mut().account = account;
+        }
         changes.push(Change { number, commit, before });
     }
     Ok((changes, conflicts))
@@ -133,6 +148,11 @@ fn claim<'a>(work: &mut Work<'_>, commits: &'a [AccountCommit]) -> Result<(Vec<C
 fn lock(work: &mut Work<'_>, commits: &[AccountCommit]) -> Result<BTreeMap<i64, (u64, Vec<u8>)>, Failure> {
     let existing = commits.iter().filter(|commit| commit.expected_sequence > 0);
     let numbers = existing.map(|commit| number(commit.account.number.0)).collect::<Result<Vec<_>, _>>()?;
+    lock_accounts(work, &numbers)
+}
+
+/// Locks accounts. Gives the revision and state of each that is there, by number.
+pub(crate) fn lock_accounts(work: &mut Work<'_>, numbers: &[i64]) -> Result<BTreeMap<i64, (u64, Vec<u8>)>, Failure> {
     if numbers.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -162,7 +182,7 @@ fn open(work: &mut Work<'_>, commits: &[AccountCommit]) -> Result<BTreeSet<i64>,
 fn move_accounts(work: &mut Work<'_>, changes: &[Change<'_>]) -> Result<(), Failure> {
     let mut columns = AccountColumns::default();
     for change in changes.iter().filter(|change| change.before.is_some()) {
-        columns.push(change.commit)?;
+        columns.push(&change.commit)?;
     }
     if columns.number.is_empty() {
         return Ok(());
@@ -242,7 +262,7 @@ struct EntryColumns<'a> {
 
 impl<'a> EntryColumns<'a> {
     fn push(&mut self, account: i64, recorded: &'a Recorded) -> Result<(), StoreError> {
-        let Recorded { sealed, details, notes } = recorded;
+        let Recorded { sealed, details, notes, unnamed: _ } = recorded;
         let (instance, fuel) = instance(notes.instance);
         self.account.push(account);
         self.sequence.push(number(sealed.entry.sequence)?);
@@ -318,7 +338,7 @@ fn remember_keys(work: &mut Work<'_>, changes: &[Change<'_>]) -> Result<(), Fail
     Ok(())
 }
 
-fn put_system(work: &mut Work<'_>, records: &[SystemRecord]) -> Result<(), Failure> {
+pub(crate) fn put_system(work: &mut Work<'_>, records: &[SystemRecord]) -> Result<(), Failure> {
     // The last record under a name is in force; in order of their names, they are locked as on every node.
     let in_force: BTreeMap<(&str, &str), Option<&str>> =
         records.iter().map(|record| ((&*record.topic, &*record.key), record.value.as_deref())).collect();

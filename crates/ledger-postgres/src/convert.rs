@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use ledger_core::{Amount, Body, Salted, Sealed, Timestamp, encoding};
-use ledger_store::{Instance, Notes, Recorded, StoreError};
+use ledger_store::{Instance, Notes, Recorded, StoreError, Unnamed};
 use postgres::Row;
 use std::sync::Arc;
 
@@ -56,9 +56,10 @@ pub(crate) fn recorded(row: &Row) -> Result<Arc<Recorded>, Failure> {
     let entry = encoding::decode(&bytes).map_err(StoreError::corrupt)?;
     let salt: Option<&[u8]> = row.try_get("salt")?;
     let text: Option<String> = row.try_get("details")?;
-    let details = match (salt, text) {
-        (Some(salt), Some(text)) => Some(Salted { salt: fixed(salt)?, text }),
-        _ => None,
+    let (details, unnamed) = match (salt, text) {
+        (Some(salt), Some(text)) => (Some(Salted { salt: fixed(salt)?, text }), Unnamed::default()),
+        (None, Some(mark)) => (None, Unnamed::from_mark(&mark).unwrap_or_default()),
+        _ => (None, Unnamed::default()),
     };
     let notes = Notes {
         noticed_at: Timestamp::from_millis(row.try_get("noticed_at")?),
@@ -72,7 +73,7 @@ pub(crate) fn recorded(row: &Row) -> Result<Arc<Recorded>, Failure> {
         },
     };
     let hash = fixed(row.try_get("hash")?)?;
-    Ok(Arc::new(Recorded { sealed: Sealed { entry, bytes, hash }, details, notes }))
+    Ok(Arc::new(Recorded { sealed: Sealed { entry, bytes, hash }, details, notes, unnamed }))
 }
 
 /// Bytes of a length that is known.

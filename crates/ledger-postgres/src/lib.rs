@@ -12,6 +12,7 @@
 mod commit;
 mod convert;
 mod days;
+mod erase;
 mod failure;
 mod pool;
 mod read;

@@ -36,6 +36,7 @@ CREATE TABLE entries (
     bytes bytea NOT NULL,
     hash bytea NOT NULL,
     salt bytea,
+    -- Without a salt: which of its account's name and metadata an erased entry had given.
     details text,
     noticed_at bigint NOT NULL,
     spendable_micros bigint NOT NULL,

@@ -2,6 +2,7 @@
 
 use crate::commit::commit;
 use crate::convert::{rows, stored, unsigned};
+use crate::erase::erase;
 use crate::failure::{Failure, poisoned};
 use crate::pool::{Pool, off_the_runtime};
 use crate::session::{Backend, Session};
@@ -163,6 +164,10 @@ impl LedgerStore for PostgresStore {
 
     fn system_records(&self, topic: &str) -> Result<Vec<SystemRecord>, StoreError> {
         self.pool.run(|session| read::system_records(session, topic))
+    }
+
+    fn erase(&self, entries: &[(AccountNumber, Vec<u64>)]) -> Result<u64, StoreError> {
+        self.pool.run(|session| erase(session, entries))
     }
 
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -65,12 +65,15 @@ pub fn archive(
         let file_name = sealed_name(first).replace("journal/", "");
         let target = to.join(&file_name);
         if target.exists() {
-            // A crash came between the copy and the link. Of another journal it would be another file.
-            if *whole(&target)?.footer() != *sealed.footer() {
+            // A crash came between the copy and the link, or the segment had been here before. Of another journal it
+            // would be another file.
+            if !whole(&target)?.footer().has_records_of(sealed.footer()) {
                 let what = format_args!("{} is there, and is not of this journal", target.display()).to_string();
                 return Err(StoreError::unavailable(what));
             }
-        } else {
+        }
+        // A copy that is there already may be from before an erasure.
+        if !target.exists() || whole(&target)?.footer() != sealed.footer() {
             let part = to.join(format!("{file_name}.part"));
             moving.copy(sealed, &part)?;
             fs::rename(&part, &target).map_err(|e| failed("rename", &part, &e))?;

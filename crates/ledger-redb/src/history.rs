@@ -15,7 +15,15 @@ const SCAN_ENTRIES_MAX: u64 = 20_000;
 
 impl Core {
     pub(crate) fn entry(&self, number: u64, sequence: u64) -> Result<Option<Arc<Recorded>>, StoreError> {
-        let Some(position) = self.shared()?.position(number, sequence)? else {
+        let position = {
+            let shared = self.shared()?;
+            // Beyond an account's end there are places only of what is before it.
+            match shared.account(number)?.filter(|account| sequence <= account.sequence) {
+                Some(_) => shared.position(number, sequence)?,
+                None => None,
+            }
+        };
+        let Some(position) = position else {
             return Ok(None);
         };
         let found = read_at(&*self.journal()?, position.record(), &[position.index()])?.pop();

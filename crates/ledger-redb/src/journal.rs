@@ -5,6 +5,8 @@
 //! Quick-repair is off: it doubles a small commit (`cargo bench -p ledger-redb` shows both), and the bounded segment
 //! already bounds the repair.
 
+mod rewrite;
+
 use crate::medium::Medium;
 use crate::overlay::Mark;
 use crate::poisoned;
@@ -46,6 +48,8 @@ pub(crate) struct Journal {
     segments: RwLock<BTreeMap<u64, Arc<Segment>>>,
     /// Held for the whole of an append.
     end: Mutex<End>,
+    /// Held by whoever puts another file in the place of a segment's.
+    shaping: Mutex<()>,
 }
 
 /// Where the journal ends.
@@ -62,7 +66,8 @@ pub(crate) struct End {
 impl Journal {
     pub(crate) fn open(medium: Arc<dyn Medium>, limits: Limits) -> Result<Self, StoreError> {
         let end = End { last_record: 0, head: GENESIS, written_bytes: 0 };
-        let journal = Self { medium, limits, segments: RwLock::default(), end: Mutex::new(end) };
+        let journal =
+            Self { medium, limits, segments: RwLock::default(), end: Mutex::new(end), shaping: Mutex::default() };
         let names = journal.medium.list("journal/")?;
         for unfinished in names.iter().filter(|name| first_record_of(name, NEW).is_some()) {
             journal.medium.remove(unfinished)?;
@@ -139,6 +144,7 @@ impl Journal {
 
     /// Packs the oldest full segment into a plain file. Returns whether there was one.
     pub(crate) fn seal_one(&self) -> Result<bool, StoreError> {
+        let _nobody_else_does = self.shaping.lock().map_err(poisoned)?;
         let full = {
             let segments = self.segments()?;
             let mut in_order = segments.iter().map(|(first, segment)| (*first, segment.clone())).peekable();

@@ -10,6 +10,7 @@
 mod archive;
 mod backup;
 mod checkpoint;
+mod erase;
 mod history;
 mod journal;
 mod keys;

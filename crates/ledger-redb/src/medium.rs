@@ -29,10 +29,16 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// The name under which the file's content is: its own, or for a reference that of what it refers to.
+    fn home(&self, name: &str) -> Result<String, StoreError> {
+        Ok(name.to_owned())
+    }
+
     /// Removes a file that is not open.
     fn remove(&self, name: &str) -> Result<(), StoreError>;
 
-    /// Gives a file that is not open another name, in one step that survives a loss of power once this returns.
+    /// Gives a file another name, in one step that survives a loss of power once this returns. Whoever still has the file
+    /// open that had that name reads on in what it was.
     fn rename(&self, from: &str, to: &str) -> Result<(), StoreError>;
 
     /// The name for messages.
@@ -121,6 +127,23 @@ impl Medium for Directory {
 
     fn is_elsewhere(&self, name: &str) -> bool {
         fs::symlink_metadata(self.root.join(name)).is_ok_and(|file| file.is_symlink())
+    }
+
+    fn home(&self, name: &str) -> Result<String, StoreError> {
+        if !self.is_elsewhere(name) {
+            return Ok(name.to_owned());
+        }
+        let path = self.root.join(name);
+        let failed = |error| StoreError::unavailable(format_args!("{} leads nowhere: {error}", path.display()));
+        let target = fs::canonicalize(&path).map_err(failed)?;
+        // An absolute name is taken for what it is by every other function here.
+        target.into_os_string().into_string().map_err(|target| {
+            StoreError::unavailable(format_args!(
+                "{} is archived as {}, which is no text",
+                path.display(),
+                target.display()
+            ))
+        })
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {

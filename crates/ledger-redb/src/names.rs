@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) const NAMES: TableDefinition<'_, u64, &str> = TableDefinition::new("names");
-const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers of names");
+pub(crate) const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers of names");
 
 /// How many names are kept in memory, either way.
 const NAMES_CACHED: usize = 20_000;

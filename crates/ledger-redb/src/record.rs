@@ -5,7 +5,8 @@
 //! erased or is no truth of the ledger: details with their salts, idempotency keys, observations. Either is a byte for
 //! the format, a byte for the compression, and the postcard encoding of the structures below.
 
-use ledger_core::{Amount, Salted, Sealed, Timestamp, encoding};
+use crate::erase::kept_details;
+use ledger_core::{Amount, Sealed, Timestamp, encoding};
 use ledger_store::{Instance, KeyFingerprint, KeyRecord, Notes, Recorded, StoreError, SystemRecord};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -48,6 +49,7 @@ pub(crate) struct Beside<'a> {
 /// What is kept beside one entry.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct BesideEntry<'a> {
+    /// Salt and text; of erased ones, what [`crate::erase`] leaves in their place.
     #[serde(borrow)]
     pub(crate) details: Option<([u8; 32], &'a str)>,
     pub(crate) noticed_after_ms: i64,
@@ -185,7 +187,7 @@ pub(crate) fn record_hash(content: &[u8]) -> [u8; 32] {
 }
 
 /// Adds the two leading bytes, compressing where that helps.
-fn pack(content: &[u8]) -> Vec<u8> {
+pub(crate) fn pack(content: &[u8]) -> Vec<u8> {
     let mut packed = vec![FORMAT, LZ4];
     packed.resize(6 + lz4_flex::block::get_maximum_output_size(content.len()), 0);
     let length = u32::try_from(content.len()).unwrap_or(u32::MAX);
@@ -228,6 +230,6 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(content: &'a [u8]) -> Result<T, Stor
 pub(crate) fn recorded(bytes: &[u8], hash: [u8; 32], beside: &BesideEntry<'_>) -> Result<Recorded, StoreError> {
     let entry = encoding::decode(bytes).map_err(StoreError::corrupt)?;
     let notes = beside.notes(entry.recorded_at)?;
-    let details = beside.details.map(|(salt, text)| Salted { salt, text: text.to_owned() });
-    Ok(Recorded { sealed: Sealed { entry, bytes: bytes.to_vec(), hash }, details, notes })
+    let (details, unnamed) = kept_details(beside);
+    Ok(Recorded { sealed: Sealed { entry, bytes: bytes.to_vec(), hash }, details, notes, unnamed })
 }

@@ -36,13 +36,19 @@ pub(crate) struct Footer {
     /// The hash of the last record.
     pub(crate) head: [u8; 32],
     /// SHA-256 over everything before the footer.
-    content: [u8; 32],
+    pub(crate) content: [u8; 32],
 }
 
 impl Footer {
     /// Where in the file it begins.
     fn at(&self) -> u64 {
         self.index_at + self.records * INDEX_BYTES
+    }
+
+    /// Whether another segment has the same records. What is beside their chain may differ: it can be erased.
+    pub(crate) fn has_records_of(&self, other: &Self) -> bool {
+        let chained = |footer: &Self| (footer.first_record, footer.records, footer.previous, footer.head);
+        chained(self) == chained(other)
     }
 
     fn check(&self, name: &str, digest: Sha256) -> Result<(), String> {

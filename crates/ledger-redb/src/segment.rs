@@ -134,7 +134,7 @@ impl OpenSegment {
         Ok(table.last().map_err(failed)?.map(|(key, _)| key.value().0))
     }
 
-    fn read(&self, number: u64) -> Result<Parts, StoreError> {
+    pub(crate) fn read(&self, number: u64) -> Result<Parts, StoreError> {
         let transaction = self.database.begin_read().map_err(failed)?;
         let table = transaction.open_table(RECORDS).map_err(failed)?;
         let part = |part: u8| -> Result<Vec<u8>, StoreError> {

@@ -97,6 +97,14 @@ impl Shared {
         self.number(id)?.map_or(Ok(None), |number| self.account(number))
     }
 
+    /// Changes an account wherever it is in memory above the view, as it is and as it was.
+    pub(crate) fn mend(&mut self, number: u64, mend: &dyn Fn(&mut Account)) {
+        let now = self.active.accounts.get_mut(&number);
+        let kept = self.active.past.get_mut(&number).into_iter().flatten();
+        now.into_iter().chain(kept).for_each(|account| mend(Arc::make_mut(account)));
+        self.accounts.remove(&number);
+    }
+
     /// Looks a key up: recent ones in memory, others in the runs, the newest first.
     pub(crate) fn key(&self, key: KeyFingerprint) -> Result<Option<KnownKey>, StoreError> {
         if let Some((record, _)) = self.overlays().find_map(|overlay| overlay.keys.get(&key)) {

@@ -7,6 +7,8 @@
 //! account's newest entries are in the account's own row, until there are enough for a row that never changes again;
 //! sums are ordered by day, so that those of today are neighbours, however long the history is.
 
+mod anew;
+
 use crate::failed;
 use crate::keys::Run;
 use crate::medium::{Boxed, Medium};
@@ -26,6 +28,8 @@ use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 pub(crate) const FILE: &str = "state.redb";
+/// A state file that is being written to take the place of the other.
+pub(crate) const NEW: &str = "new-state.redb";
 
 /// Changes whenever a table below changes its shape.
 const STATE_FORMAT: u64 = 3;
@@ -156,8 +160,7 @@ impl StateFile {
         write_past(&transaction, overlay)?;
         write_system(&transaction, overlay)?;
         let runs = runs.iter().map(|run| run.name.clone()).collect();
-        let meta = Meta { format: format(), record: mark.record, hash: mark.hash, runs };
-        let meta = postcard::to_stdvec(&meta).map_err(StoreError::corrupt)?;
+        let meta = meta(mark, runs)?;
         transaction.open_table(META).map_err(failed)?.insert("state", meta.as_slice()).map_err(failed)?;
         transaction.commit().map_err(failed)
     }
@@ -198,6 +201,12 @@ fn write_accounts(transaction: &WriteTransaction, overlay: &Overlay) -> Result<(
 /// The format of the tables and of the rows that the store's contract gives.
 fn format() -> u64 {
     STATE_FORMAT << 32 | ROWS_FORMAT
+}
+
+/// What a state file says of itself.
+fn meta(mark: Mark, runs: Vec<String>) -> Result<Vec<u8>, StoreError> {
+    let meta = Meta { format: format(), record: mark.record, hash: mark.hash, runs };
+    postcard::to_stdvec(&meta).map_err(StoreError::corrupt)
 }
 
 /// Adds the places of new entries to those of the last chunk; writes the chunks that are finished with them.

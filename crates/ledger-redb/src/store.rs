@@ -13,7 +13,7 @@ use crate::{poisoned, replay};
 use ledger_core::{Account, AccountNumber, DayUsage, Timestamp};
 use ledger_store::{
     AccountCommit, AccountQuery, Batch, Committed, EntryPage, EntryQuery, KeyRecord, LedgerStore, Loaded, Recorded,
-    StoreError, SystemRecord, Wanted,
+    StoreError, SystemRecord, Wanted, past,
 };
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -71,6 +71,10 @@ pub struct RedbStore {
 pub(crate) struct Core {
     pub(crate) medium: Arc<dyn Medium>,
     pub(crate) settings: Settings,
+    /// Held by whoever erases, and by whoever must see all of an erasure or nothing of it.
+    pub(crate) erasing: Mutex<()>,
+    /// Accounts from which names were erased since the store was opened.
+    pub(crate) unnamed: Mutex<Vec<u64>>,
     /// Held by whoever commits, so that what fits the state still fits it when it has become durable.
     writer: Mutex<()>,
     /// Held by whoever writes the state file.
@@ -81,7 +85,7 @@ pub(crate) struct Core {
     /// The journal of which a commit failed, while somebody may still be reading it.
     failed: Mutex<Option<Arc<Journal>>>,
     /// `None` once closed.
-    state: RwLock<Option<Arc<StateFile>>>,
+    pub(crate) state: RwLock<Option<Arc<StateFile>>>,
     layers: RwLock<Shared>,
     /// While the store is reopened, what is in memory may lack what became durable: nobody may read it.
     recovering: AtomicBool,
@@ -108,7 +112,9 @@ impl RedbStore {
             let thread = thread.spawn(move || checkpoint::run(&on_thread, &told)).map_err(StoreError::unavailable)?;
             checkpointer = Some((tell, thread));
         }
-        Ok(Self { core, checkpointer: Mutex::new(checkpointer) })
+        let store = Self { core, checkpointer: Mutex::new(checkpointer) };
+        store.finish_erasures();
+        Ok(store)
     }
 
     /// Writes what has gathered into the state file.
@@ -164,6 +170,8 @@ impl Core {
         let core = Self {
             medium,
             settings,
+            erasing: Mutex::new(()),
+            unnamed: Mutex::default(),
             writer: Mutex::new(()),
             checkpoint: Mutex::new(()),
             journal: RwLock::new(Some(journal)),
@@ -235,7 +243,7 @@ impl Core {
         self.checkpoint.lock().map_err(poisoned)
     }
 
-    fn writing(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
+    pub(crate) fn writing(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
         self.writer.lock().map_err(poisoned)
     }
 
@@ -315,6 +323,9 @@ impl Settings {
 /// Opens state file and runs of keys. What is damaged, not of this journal, or of another format is thrown away with a
 /// warning: the journal has everything.
 fn open_state(medium: &dyn Medium, journal: &Journal, settings: Settings) -> Result<(StateFile, Shared), StoreError> {
+    for unfinished in medium.list(state::NEW)? {
+        medium.remove(&unfinished)?;
+    }
     if !medium.list(state::FILE)?.is_empty() {
         match open_matching(medium, journal, settings) {
             Ok(Some(opened)) => return Ok(opened),
@@ -406,13 +417,14 @@ impl LedgerStore for RedbStore {
         let mut commits = Vec::with_capacity(batch.accounts.len());
         {
             let shared = core.shared()?;
-            for (index, commit) in batch.accounts.into_iter().enumerate() {
+            for (index, mut commit) in batch.accounts.into_iter().enumerate() {
                 // An account that exists is found by its number; whether one exists only its id can tell.
                 let before = match commit.expected_sequence {
                     0 => shared.account_by_id(&commit.account.id)?,
                     _ => shared.account(commit.account.number.0)?,
                 };
                 if before.as_ref().map_or(0, |account| account.sequence) == commit.expected_sequence {
+                    past::name_by_entries(before.as_deref(), &mut commit)?;
                     commits.push(Fitting { before, commit });
                 } else {
                     conflicts.push(index);
@@ -499,6 +511,10 @@ impl LedgerStore for RedbStore {
 
     fn system_records(&self, topic: &str) -> Result<Vec<SystemRecord>, StoreError> {
         Ok(self.core.shared()?.system_records(topic))
+    }
+
+    fn erase(&self, entries: &[(AccountNumber, Vec<u64>)]) -> Result<u64, StoreError> {
+        self.erase_details(entries)
     }
 
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {

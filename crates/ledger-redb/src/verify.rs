@@ -15,8 +15,9 @@ use crate::replay::{self, Misfit};
 use crate::shared::Shared;
 use crate::state::{StateFile, View};
 use crate::store::{RedbStore, Settings, open_matching};
-use ledger_core::{DAY_ROWS_MAX, DayUsage, Timestamp};
-use ledger_store::{KeyFingerprint, Recorded, StoreError, day_of, past};
+use crate::{erase, poisoned};
+use ledger_core::{AccountNumber, DAY_ROWS_MAX, DayUsage, Timestamp};
+use ledger_store::{KeyFingerprint, Recorded, StoreError, SystemRecord, day_of, erasure, past};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -139,7 +140,14 @@ pub fn inspect_directory(
         }
     };
     let forget_before_ms = keys.forget_before_ms(&journal)?;
-    let verification = Verification { journal: &journal, live, settings, forget_before_ms };
+    let (erased, pending) = match &state {
+        Ok(Some((_, shared))) => erasures_of(&journal, shared)?,
+        _ => Default::default(),
+    };
+    // The next start finishes what had begun; until then neither names nor details say anything.
+    let unnamed = || Ok(pending.iter().copied().collect());
+    let verification =
+        Verification { journal: &journal, live, settings, forget_before_ms, erased: &erased, unnamed: &unnamed };
     verification.run(journal.end()?.last_record, scratch, report, inspect, progress)
 }
 
@@ -157,11 +165,21 @@ impl RedbStore {
         progress: &mut Progress<'_>,
     ) -> Result<Report, StoreError> {
         let core = self.core();
-        // So that the state file has everything up to one record.
-        core.checkpoint()?;
-        let live = {
+        // What is erased later is missing in the journal and in the state that is looked at now, or in one of them.
+        let (file, live, erased, unnamed_before, pending) = {
+            let _nobody_erases = core.erasing()?;
+            // So that the state file has everything up to one record.
+            core.checkpoint()?;
+            let file = core.state()?;
             let shared = core.shared()?;
-            (shared.view.clone(), shared.runs.clone())
+            let pending = pending_accounts(&shared.system_records(erase::PENDING));
+            let erased = erased_entries(&shared.system_records(erasure::TOPIC), &pending);
+            let live = (shared.view.clone(), shared.runs.clone());
+            (file, live, erased, core.unnamed.lock().map_err(poisoned)?.len(), pending)
+        };
+        let unnamed = || {
+            let later = core.unnamed.lock().map_err(poisoned)?;
+            Ok(later.iter().skip(unnamed_before).chain(&pending).copied().collect())
         };
         let to = live.0.mark.record;
         let journal = core.journal()?;
@@ -170,6 +188,8 @@ impl RedbStore {
             live: Some(live),
             settings: core.settings,
             forget_before_ms: core.forget_before_ms.load(Ordering::Relaxed),
+            erased: &erased,
+            unnamed: &unnamed,
         };
         // After a failed commit everybody waits for the files to be reopened, which the readers of them hold up.
         let mut while_it_is_open = |done, of| match core.journal() {
@@ -177,6 +197,8 @@ impl RedbStore {
             Err(_) => ControlFlow::Break(()),
         };
         let report = verification.run(to, scratch, Report::default(), inspect, &mut while_it_is_open)?;
+        // The view is of this file, even where another has taken its place.
+        drop((verification, file));
         core.journal().map(|_| report)
     }
 
@@ -193,6 +215,7 @@ impl RedbStore {
         progress: &mut Progress<'_>,
     ) -> Result<Report, StoreError> {
         let core = self.core();
+        let _nobody_erases = core.erasing()?;
         let mut report = Report::default();
         let id: Arc<str> = id.into();
         let (account, stored) = {
@@ -264,6 +287,51 @@ struct Verification<'a> {
     live: Option<(Arc<View>, Vec<Arc<Run>>)>,
     settings: Settings,
     forget_before_ms: i64,
+    /// Entries whose details must not be there.
+    erased: &'a Erased,
+    /// Accounts of which names were erased meanwhile, or half.
+    unnamed: &'a dyn Fn() -> Result<Vec<u64>, StoreError>,
+}
+
+/// Account numbers and sequences.
+type Erased = BTreeSet<(u64, u64)>;
+
+fn pending_accounts(pending: &[SystemRecord]) -> BTreeSet<u64> {
+    pending.iter().filter_map(|record| erasure::account_of_key(&record.key)).map(|account| account.0).collect()
+}
+
+/// What was erased, but for accounts of which something is still to be erased.
+fn erased_entries(listed: &[SystemRecord], pending: &BTreeSet<u64>) -> Erased {
+    let mut erased = Erased::new();
+    for (AccountNumber(number), sequences) in erase::by_account(listed) {
+        if !pending.contains(&number) {
+            erased.extend(sequences.into_iter().map(|sequence| (number, sequence)));
+        }
+    }
+    erased
+}
+
+/// What was erased by the journal's end, which may be beyond the state's, and accounts of which something is to be.
+fn erasures_of(journal: &Journal, shared: &Shared) -> Result<(Erased, BTreeSet<u64>), StoreError> {
+    let mut listed = shared.system_records(erasure::TOPIC);
+    let mut pending = pending_accounts(&shared.system_records(erase::PENDING));
+    for number in shared.mark().record + 1..=journal.end()?.last_record {
+        // What cannot be read is told where it is verified.
+        let Ok(content) = journal.read(number) else { continue };
+        let Ok(chained) = parse::<Chained<'_>>(&content.chained) else { continue };
+        for item in &chained.items {
+            let Item::System { topic, key, value } = item else { continue };
+            let record =
+                SystemRecord { topic: (*topic).into(), key: (*key).into(), value: value.map(|value| value.into()) };
+            if *topic == erase::PENDING {
+                pending.extend(pending_accounts(&[record]));
+            } else if *topic == erasure::TOPIC {
+                listed.push(record);
+            }
+        }
+    }
+    let erased = erased_entries(&listed, &pending);
+    Ok((erased, pending))
 }
 
 /// The state that is made again.
@@ -326,6 +394,7 @@ impl Verification<'_> {
             }
             next = live.mark.record + 1;
             walk.second.checkpoint()?;
+            walk.broken.extend((self.unnamed)()?);
             compare(live, &mut walk)?;
         }
         for number in next..=to {
@@ -373,9 +442,29 @@ impl Verification<'_> {
             Err(error) => walk.report.add(damage(error.to_string())),
         }
         self.check_keys(number, &content, &mut walk.report)?;
+        self.check_erased(number, &content, walk)?;
         show_entries(&content, walk)?;
         if walk.second.shared.active.items >= self.settings.checkpoint_items {
             walk.second.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// What was erased must not be there again.
+    fn check_erased(&self, record: u64, content: &Content, walk: &mut Walk<'_, '_>) -> Result<(), StoreError> {
+        let parts = (parse::<Chained<'_>>(&content.chained), parse::<Beside<'_>>(&content.beside));
+        let (Ok(chained), Ok(beside)) = parts else {
+            return Ok(());
+        };
+        let kept = beside.entries.iter().filter(|_| !self.erased.is_empty());
+        for (_, bytes, _, kept) in erase::entries(&chained, kept) {
+            let Ok(entry) = ledger_core::encoding::decode(bytes) else { continue };
+            let is_back = erase::kept_details(kept).0.is_some();
+            if is_back && self.erased.contains(&(entry.account.0, entry.sequence)) {
+                let account = walk.second.shared.account(entry.account.0)?.map(|account| account.id.to_string());
+                let reason = "its details were erased, and are there again; the next start erases them".to_owned();
+                walk.report.add(Damage { account, sequence: Some(entry.sequence), record: Some(record), reason });
+            }
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ pub mod breakdown;
 pub mod charges;
 pub mod clock;
 mod double_entry;
+mod erasures;
 pub mod error;
 mod grants;
 mod holds;
@@ -40,6 +41,7 @@ pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageQuery, Usage
 pub use charges::{ChargeInput, Charged, Quoted};
 pub use clock::{SystemClock, TestClock};
 pub use double_entry::{BOOKS, JournalReader, Posted, Posting};
+pub use erasures::ErasureTarget;
 pub use error::ServiceError;
 pub use grants::{DeductionInput, GrantInput, GrantView};
 pub use holds::{HoldAmount, HoldFilter, HoldInput, HoldPage, HoldReply, HoldStep, HoldView};

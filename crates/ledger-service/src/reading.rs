@@ -8,7 +8,7 @@ use crate::error::ServiceError;
 use crate::ledger::Ledger;
 use ledger_core::calendar::{local_day, start_of_day};
 use ledger_core::{Account, Balance, Sealed, Timestamp, advance, balance};
-use ledger_store::{EntryPage, EntryQuery, Notes, Recorded};
+use ledger_store::{EntryPage, EntryQuery, Notes, Recorded, Unnamed};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -109,5 +109,5 @@ impl Ledger {
 /// An entry that is not booked yet. Nobody has noticed it but this read, and there is no answer to be given again.
 fn foreseen(due: &Sealed, now: Timestamp) -> Arc<Recorded> {
     let notes = Notes { noticed_at: now, ..Notes::default() };
-    Arc::new(Recorded { sealed: due.clone(), details: None, notes })
+    Arc::new(Recorded { sealed: due.clone(), details: None, notes, unnamed: Unnamed::default() })
 }

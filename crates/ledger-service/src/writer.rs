@@ -10,7 +10,9 @@ use crate::error::ServiceError;
 use crate::ports::Clock;
 use ledger_core::balance::spendable;
 use ledger_core::{Account, Command, Opening, PlanBook, Refusal, Salted, Timestamp, Update, execute, open};
-use ledger_store::{AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Wanted};
+use ledger_store::{
+    AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Unnamed, Wanted,
+};
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -265,6 +267,7 @@ impl Writer {
                 sealed,
                 details: request.details.clone().filter(|_| is_own),
                 notes: Notes { noticed_at: now, spendable, instance },
+                unnamed: Unnamed::default(),
             }));
         }
         let own = own.map(|index| first + index);

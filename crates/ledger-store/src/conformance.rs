@@ -3,9 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "this is test code, compiled only for tests")]
 #![allow(clippy::missing_panics_doc, reason = "panicking is how a case fails")]
 
+mod erasing;
 mod history;
 pub mod work;
 
+pub use erasing::{
+    an_erased_name_leaves_its_account, erased_details_are_gone_and_nothing_else_is, erasures_in_bulk_are_one_erasure,
+    random_erasures_agree_with_the_memory_store, what_was_erased_is_erased_again_from_a_copy,
+    what_was_loaded_before_an_erasure_brings_no_name_back,
+};
 pub use history::{
     days_stay_as_they_were_cut, entries_are_read_newest_first, random_history_agrees_with_the_memory_store,
     the_past_is_read, usage_is_summed_by_local_day,
@@ -13,7 +19,7 @@ pub use history::{
 
 use crate::{
     AccountCommit, AccountQuery, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, MemoryStore, Notes, Recorded,
-    SystemRecord, Wanted,
+    SystemRecord, Unnamed, Wanted,
 };
 use ledger_core::{
     Account, AccountNumber, Amount, Command, Details, GrantRequest, Opening, Period, Plan, PlanBook, Salted, Sealed,
@@ -38,6 +44,9 @@ pub trait Subject: Sized {
     fn store(&self) -> &dyn LedgerStore;
     /// Ends it and starts another over the same data.
     fn restart(self, ending: Ending) -> Self;
+    /// Panics unless everything that the store keeps is whole, by its own verification, and holds none of these bytes.
+    /// A store that keeps nothing has nothing to look at.
+    fn inspect(&self, _without: &[&[u8]]) {}
 }
 
 /// Makes one test of each case for a [`Subject`].
@@ -60,6 +69,12 @@ macro_rules! conformance_tests {
             days_stay_as_they_were_cut,
             the_past_is_read,
             random_history_agrees_with_the_memory_store,
+            erased_details_are_gone_and_nothing_else_is,
+            an_erased_name_leaves_its_account,
+            what_was_loaded_before_an_erasure_brings_no_name_back,
+            what_was_erased_is_erased_again_from_a_copy,
+            erasures_in_bulk_are_one_erasure,
+            random_erasures_agree_with_the_memory_store,
         );
     };
     (@ $subject:ty: $($case:ident),* $(,)?) => {
@@ -98,7 +113,7 @@ fn recorded(sealed: Sealed, details: Option<Salted>) -> Arc<Recorded> {
     let noticed_at = sealed.entry.recorded_at;
     let spendable = sealed.entry.remaining;
     let notes = Notes { noticed_at, spendable, instance: Instance::Fresh { fuel: 7 } };
-    Arc::new(Recorded { sealed, details, notes })
+    Arc::new(Recorded { sealed, details, notes, unnamed: Unnamed::default() })
 }
 
 fn opened(number: AccountNumber, id: &str, now: Timestamp) -> AccountCommit {

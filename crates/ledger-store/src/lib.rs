@@ -7,6 +7,7 @@
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod details;
+pub mod erasure;
 mod error;
 mod memory;
 pub mod past;
@@ -15,6 +16,7 @@ pub mod rows;
 mod state;
 
 pub use details::details_of;
+pub use erasure::Unnamed;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use records::{
@@ -73,6 +75,17 @@ pub trait LedgerStore: Send + Sync {
 
     /// Every system record of a topic that is in force, in order of its key.
     fn system_records(&self, topic: &str) -> Result<Vec<SystemRecord>, StoreError>;
+
+    /// Erases the details of entries of these accounts for ever, with their salts. Returns how many entries lost theirs;
+    /// entries that are not there, never had any, or have lost them before are passed over, so that a call may be
+    /// repeated. One call for many is one pass over what is stored.
+    ///
+    /// When this returns `Ok`, no read gives these details, no file of the store holds their bytes, and a loss of power
+    /// brings nothing back. (What a database server keeps of what it has changed is for who runs it.) Everything else of the entries is as it was. A name or metadata that an erased
+    /// entry gave its account is gone from the account too, now and in the past, unless a later entry gave it another.
+    /// After `Err`, and after a crash, the details may be there or not; a store that is opened again finishes by itself what
+    /// had begun. What was erased is listed in system records; see [`erasure`].
+    fn erase(&self, entries: &[(AccountNumber, Vec<u64>)]) -> Result<u64, StoreError>;
 
     /// Forgets idempotency keys recorded before an instant.
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError>;

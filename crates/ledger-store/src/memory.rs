@@ -2,7 +2,7 @@
 //! contract; conflicts arise when two writers share one.
 
 use crate::records::{AccountQuery, Batch, Committed, EntryPage, EntryQuery, Loaded, Recorded, SystemRecord, Wanted};
-use crate::{LedgerStore, State, StoreError, day_of, past};
+use crate::{LedgerStore, State, StoreError, day_of, erasure, past};
 use ledger_core::{Account, AccountNumber, DAY_ROWS_MAX, DayUsage, Timestamp};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -19,6 +19,34 @@ struct Inner {
     state: State,
     entries: BTreeMap<(u64, u64), Arc<Recorded>>,
     days: BTreeMap<(u64, i32), DayUsage>,
+}
+
+impl Inner {
+    fn erase(&mut self, account: AccountNumber, sequences: &[u64]) -> Result<u64, StoreError> {
+        let mut erased = BTreeMap::new();
+        for sequence in sequences {
+            let place = (account.0, *sequence);
+            if let Some(recorded) = self.entries.get(&place)
+                && let Some(without) = recorded.erased()?
+            {
+                erased.insert(*sequence, without.sealed.hash);
+                self.entries.insert(place, Arc::new(without));
+            }
+        }
+        let Some(mut now) = self.state.account_by_number(account).filter(|_| !erased.is_empty()) else {
+            return Ok(0);
+        };
+        let mut names = past::Names::default();
+        for recorded in self.entries.range((account.0, 0)..=(account.0, u64::MAX)).map(|(_, recorded)| recorded) {
+            names.follow(recorded)?;
+        }
+        names.put_on(Arc::make_mut(&mut now));
+        for record in erasure::to_list(&self.state.system_records(erasure::TOPIC), &now, &erased)? {
+            self.state.put_system(&record);
+        }
+        self.state.put_account(now);
+        Ok(u64::try_from(erased.len()).unwrap_or(u64::MAX))
+    }
 }
 
 impl MemoryStore {
@@ -40,12 +68,13 @@ impl LedgerStore for MemoryStore {
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         let mut inner = self.inner()?;
         let mut conflicts = Vec::new();
-        for (index, commit) in batch.accounts.into_iter().enumerate() {
+        for (index, mut commit) in batch.accounts.into_iter().enumerate() {
             if !inner.state.fits(&commit) {
                 conflicts.push(index);
                 continue;
             }
             let before = inner.state.account_by_number(commit.account.number);
+            past::name_by_entries(before.as_deref(), &mut commit)?;
             inner.state.publish(&commit);
             for recorded in commit.entries {
                 let entry = &recorded.sealed.entry;
@@ -116,6 +145,15 @@ impl LedgerStore for MemoryStore {
 
     fn system_records(&self, topic: &str) -> Result<Vec<SystemRecord>, StoreError> {
         Ok(self.inner()?.state.system_records(topic))
+    }
+
+    fn erase(&self, entries: &[(AccountNumber, Vec<u64>)]) -> Result<u64, StoreError> {
+        let mut inner = self.inner()?;
+        let mut count = 0;
+        for (account, sequences) in entries {
+            count += inner.erase(*account, sequences)?;
+        }
+        Ok(count)
     }
 
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {

@@ -1,5 +1,6 @@
 //! What goes into a store and comes out of it.
 
+use crate::erasure::Unnamed;
 use ledger_core::calendar::local_day;
 use ledger_core::{Account, Amount, Body, Entry, Salted, Sealed, Timestamp};
 use std::ops::RangeInclusive;
@@ -58,6 +59,15 @@ pub struct Recorded {
     pub details: Option<Salted>,
     /// What was observed when it was written.
     pub notes: Notes,
+    /// What its account lost with its details, if they were erased.
+    pub unnamed: Unnamed,
+}
+
+impl Recorded {
+    /// Whether the entry had details that were erased.
+    pub fn is_erased(&self) -> bool {
+        self.sealed.entry.details_commitment.is_some() && self.details.is_none()
+    }
 }
 
 /// Observations about an entry that are no part of the ledger's truth, kept so that an answer can be given again byte

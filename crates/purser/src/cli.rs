@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Move old journal segments to another disk, or bring them back
     Archive(Archive),
+    /// Work with the list of what was erased
+    #[command(subcommand)]
+    Erasures(Erasures),
     /// Work with rate tables
     #[command(subcommand)]
     Rates(Rates),
@@ -118,6 +121,24 @@ pub(crate) struct Restore {
     /// End with this journal record
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) record: Option<u64>,
+    /// Erase what this list names, too: one that was exported after the backup, or is in a later one
+    #[arg(long, value_name = "FILE.ndjson")]
+    pub(crate) erasures: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Erasures {
+    /// Write the list, by which a restore of an older backup erases the same again
+    Export(ExportErasures),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportErasures {
+    /// The file to write; - is the standard output
+    #[arg(value_name = "FILE.ndjson", default_value = "-")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) files: Files,
 }
 
 #[derive(Debug, Args)]
@@ -186,6 +207,9 @@ mod tests {
             "backup b.tar --server http://127.0.0.1:7070 --key k --mib-per-second 20",
             "restore b.tar --data d --until 2026-11-16T18:15:46Z",
             "restore - --data d --record 7",
+            "restore b.tar --data d --erasures e.ndjson --erasures f.ndjson",
+            "erasures export --data d",
+            "erasures export e.ndjson --data d",
             "archive --to a --keep 3 --data d",
             "archive --to a --before 2026-11-16T18:15:46Z",
             "archive --restore",

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         cli::Command::Backup(arguments) => maintenance::backup(&arguments),
         cli::Command::Restore(arguments) => maintenance::restore(&arguments),
         cli::Command::Archive(arguments) => maintenance::archive(&arguments),
+        cli::Command::Erasures(cli::Erasures::Export(arguments)) => maintenance::export_erasures(&arguments),
         cli::Command::Rates(cli::Rates::Import(arguments)) => rates::import(&arguments),
         cli::Command::Replay(options) => system::runtime()
             .and_then(|runtime| runtime.block_on(trace_replay::command(*options, &mut std::io::stdout()))),

@@ -6,6 +6,7 @@
 mod archive;
 mod backup;
 mod bundle;
+mod erasures;
 mod kept;
 mod manifest;
 mod pace;
@@ -21,6 +22,7 @@ mod verify;
 
 pub(crate) use archive::archive;
 pub(crate) use backup::backup;
+pub(crate) use erasures::export_erasures;
 pub(crate) use restore::restore;
 pub(crate) use scratch::remove_leftovers;
 pub(crate) use server::StoreMaintenance;

@@ -100,6 +100,11 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
         self.inner.system_records(topic)
     }
 
+    fn erase(&self, entries: &[(AccountNumber, Vec<u64>)]) -> Result<u64, StoreError> {
+        self.failing()?;
+        self.inner.erase(entries)
+    }
+
     fn forget_keys(&self, before: Timestamp) -> Result<(), StoreError> {
         self.inner.forget_keys(before)
     }

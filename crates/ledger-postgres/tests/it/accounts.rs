@@ -4,7 +4,7 @@ use ledger_core::{
     Account, AccountNumber, Amount, Command, GrantRequest, Opening, Period, Plan, PlanBook, Source, Status, Timestamp,
     execute, open,
 };
-use ledger_store::{AccountCommit, Batch, LedgerStore, Notes, Recorded, Wanted};
+use ledger_store::{AccountCommit, Batch, LedgerStore, Notes, Recorded, Unnamed, Wanted};
 use std::sync::Arc;
 
 pub(crate) fn at(ms: i64) -> Timestamp {
@@ -53,7 +53,8 @@ pub(crate) fn granted(before: &Account, times: usize, now: Timestamp) -> Account
 }
 
 fn commit_of(expected_sequence: u64, account: Account, entries: Vec<ledger_core::Sealed>) -> AccountCommit {
-    let recorded = |sealed| Arc::new(Recorded { sealed, details: None, notes: Notes::default() });
+    let recorded =
+        |sealed| Arc::new(Recorded { sealed, details: None, notes: Notes::default(), unnamed: Unnamed::default() });
     AccountCommit {
         expected_sequence,
         account: Arc::new(account),

@@ -219,7 +219,7 @@ fn a_changed_entry_is_found_by_account_and_sequence() {
 }
 
 /// Copies a running store into a folder.
-fn copy(store: &RedbStore, root: &Path, to: &str) {
+pub(crate) fn copy(store: &RedbStore, root: &Path, to: &str) {
     let folder = root.join(to);
     std::fs::create_dir_all(folder.join("journal")).unwrap();
     let scratch = scratch(root, &format!("{to}-scratch"));

@@ -7,7 +7,7 @@ use ledger_core::{
     execute, open, recount,
 };
 use ledger_redb::{RedbStore, Settings};
-use ledger_store::{AccountCommit, Batch, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Wanted};
+use ledger_store::{AccountCommit, Batch, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Unnamed, Wanted};
 use std::sync::Arc;
 
 const ACCOUNTS: u64 = 3;
@@ -43,6 +43,7 @@ fn plan() -> Plan {
         package: Amount::from_credits(1).unwrap(),
         rollover: None,
         overage_limit: Amount::ZERO,
+        first_cycle: ledger_core::FirstCycle::Full,
         grace: Amount::ZERO,
     }
 }
@@ -86,12 +87,14 @@ fn batch(present: &[Option<Arc<Account>>], round: u64) -> Batch {
                     priority: None,
                     effective_at: None,
                     expires_at: None,
+                    cost: None,
                 };
                 let outcome = execute(&mut account, &plans, &Command::Grant(grant), None, at(round)).unwrap();
                 (present.sequence, account, outcome.entries)
             }
         };
-        let recorded = |sealed| Arc::new(Recorded { sealed, details: None, notes: Notes::default() });
+        let recorded =
+            |sealed| Arc::new(Recorded { sealed, details: None, notes: Notes::default(), unnamed: Unnamed::default() });
         let entries = entries.into_iter().map(recorded).collect();
         let record = KeyRecord { content: [7; 16], sequence: account.sequence, recorded_at: account.last_at };
         let keys = vec![(key(n, account.sequence), record)];

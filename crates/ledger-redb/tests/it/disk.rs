@@ -16,7 +16,9 @@ pub(crate) struct Disk(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    files: BTreeMap<String, Image>,
+    /// Names, each of one image. An image that has lost its name is there for whoever has it open.
+    names: BTreeMap<String, usize>,
+    images: Vec<Image>,
     operations: u64,
     /// The operation at which power is cut, and the seed of what then survives.
     cut_at: Option<(u64, u64)>,
@@ -61,6 +63,12 @@ impl Disk {
         self.0.lock().unwrap().operations
     }
 
+    /// What is in each file.
+    pub(crate) fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        let inner = self.0.lock().unwrap();
+        inner.names.iter().map(|(name, image)| (name.clone(), inner.images[*image].now.clone())).collect()
+    }
+
     pub(crate) fn is_off(&self) -> bool {
         self.0.lock().unwrap().off
     }
@@ -81,7 +89,7 @@ impl Inner {
     fn cut(&mut self, seed: u64) {
         self.off = true;
         let mut random = seed;
-        for image in self.files.values_mut() {
+        for image in &mut self.images {
             for operation in image.unsynced.drain(..) {
                 match operation {
                     Operation::Resize(length) => {
@@ -111,26 +119,31 @@ fn next(random: &mut u64) -> u64 {
 
 impl Medium for Disk {
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
-        Ok(self.0.lock().unwrap().files.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+        Ok(self.0.lock().unwrap().names.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
     fn open(&self, name: &str) -> Result<Box<dyn StorageBackend>, StoreError> {
         let mut inner = self.0.lock().unwrap();
         inner.operate().map_err(StoreError::unavailable)?;
-        inner.files.entry(name.to_owned()).or_default();
-        Ok(Box::new(Handle { disk: self.0.clone(), name: name.to_owned() }))
+        let image = inner.names.get(name).copied().unwrap_or_else(|| {
+            inner.images.push(Image::default());
+            let image = inner.images.len() - 1;
+            inner.names.insert(name.to_owned(), image);
+            image
+        });
+        Ok(Box::new(Handle { disk: self.0.clone(), image }))
     }
 
     fn remove(&self, name: &str) -> Result<(), StoreError> {
-        self.0.lock().unwrap().files.remove(name);
+        self.0.lock().unwrap().names.remove(name);
         Ok(())
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
         let mut inner = self.0.lock().unwrap();
         inner.operate().map_err(StoreError::unavailable)?;
-        let file = inner.files.remove(from).unwrap();
-        inner.files.insert(to.to_owned(), file);
+        let image = inner.names.remove(from).unwrap();
+        inner.names.insert(to.to_owned(), image);
         Ok(())
     }
 
@@ -142,14 +155,14 @@ impl Medium for Disk {
 #[derive(Debug)]
 struct Handle {
     disk: Arc<Mutex<Inner>>,
-    name: String,
+    image: usize,
 }
 
 impl Handle {
     fn with<T>(&self, act: impl FnOnce(&mut Image) -> io::Result<T>) -> io::Result<T> {
         let mut inner = self.disk.lock().unwrap();
         inner.operate()?;
-        act(inner.files.get_mut(&self.name).unwrap())
+        act(&mut inner.images[self.image])
     }
 }
 

@@ -6,10 +6,11 @@ mod copies;
 mod crash;
 mod directory;
 mod disk;
+mod erasing;
 mod inspecting;
 
 use disk::Disk;
-use ledger_redb::{RedbStore, Settings};
+use ledger_redb::{Directory, Medium, RedbStore, Settings};
 use ledger_store::LedgerStore;
 use ledger_store::conformance::{Ending, Subject};
 use std::sync::Arc;
@@ -50,6 +51,19 @@ impl Subject for OnDirectory {
         self.store = Some(RedbStore::open(self.root.path(), small_segments()).unwrap());
         self
     }
+
+    fn inspect(&self, without: &[&[u8]]) {
+        let scratch = tempfile::tempdir().unwrap();
+        let scratch: Arc<dyn Medium> = Arc::new(Directory::open(scratch.path()).unwrap());
+        assert_whole(self.store.as_ref().unwrap(), &scratch);
+        erasing::assert_without(&erasing::files(self.root.path()), without);
+    }
+}
+
+/// A store finds itself whole.
+fn assert_whole(store: &RedbStore, scratch: &Arc<dyn Medium>) {
+    let report = store.verify(scratch, &mut copies::keep_on).unwrap();
+    assert_eq!(copies::reasons(&report), [""; 0]);
 }
 
 mod on_a_directory {
@@ -80,6 +94,12 @@ impl Subject for OnDisk {
         drop(self.store);
         self.disk.turn_on();
         Self { store: RedbStore::open_on(self.disk.clone(), small_segments()).unwrap(), disk: self.disk }
+    }
+
+    fn inspect(&self, without: &[&[u8]]) {
+        let scratch: Arc<dyn Medium> = Arc::new(Disk::default());
+        assert_whole(&self.store, &scratch);
+        erasing::assert_without(&self.disk.contents(), without);
     }
 }
 

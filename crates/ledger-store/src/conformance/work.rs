@@ -1,9 +1,10 @@
 //! Work for a store that a test of its own wants to look at afterwards.
 
+use super::erasing::{detailed, noise};
 use super::history::charged;
 use super::{commit, granted, key, opened};
-use crate::{KeyRecord, LedgerStore, SystemRecord};
-use ledger_core::Account;
+use crate::{AccountCommit, KeyRecord, LedgerStore, SystemRecord};
+use ledger_core::{Account, AccountNumber};
 use std::sync::Arc;
 
 pub use super::at;
@@ -44,6 +45,62 @@ pub fn work(store: &dyn LedgerStore, rounds: i64) -> Worked {
     }
     let entries = accounts.iter().map(|account| account.sequence).sum();
     Worked { accounts: u64::try_from(accounts.len()).unwrap(), entries, last }
+}
+
+/// An entry with details that are found again wherever they are stored: nothing packs the text, and it is in no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confided {
+    /// The account.
+    pub account: AccountNumber,
+    /// The entry's sequence.
+    pub sequence: u64,
+    /// What is in its details.
+    pub text: String,
+}
+
+/// Opens so many accounts, `a0` and so on, each with a name that is confided, and has each told something in every round.
+pub fn confide(store: &dyn LedgerStore, accounts: u64, rounds: u64) -> Vec<Confided> {
+    let mut confided = Vec::new();
+    let mut current: Vec<Arc<Account>> = Vec::new();
+    for n in 0..accounts {
+        let id = format!("a{n}");
+        let change = opened(store.allocate_account_numbers(1).unwrap(), &id, at(0));
+        assert_eq!(commit(store, vec![change.clone()]), [0; 0]);
+        confided.push(Confided { account: change.account.number, sequence: 1, text: format!("company {id}") });
+        current.push(change.account);
+    }
+    for round in 0..rounds {
+        for account in &mut current {
+            let text = noise(round * accounts + account.number.0);
+            let change = detailed(account, &text, i64::try_from(round).unwrap());
+            assert_eq!(commit(store, vec![change.clone()]), [0; 0]);
+            *account = change.account;
+            confided.push(Confided { account: account.number, sequence: account.sequence, text });
+        }
+    }
+    confided
+}
+
+/// Tells an account many things, so many in each batch. Returns the account after them.
+pub fn confide_in_bulk(store: &dyn LedgerStore, account: Arc<Account>, entries: u64, in_batch: usize) -> Arc<Account> {
+    let mut now = account;
+    let mut gathered: Option<AccountCommit> = None;
+    for n in 1..=entries {
+        let next = detailed(&now, &noise(n), n.cast_signed());
+        now = next.account.clone();
+        match &mut gathered {
+            Some(commit) => {
+                commit.account = next.account;
+                commit.entries.extend(next.entries);
+                commit.keys.extend(next.keys);
+            }
+            None => gathered = Some(next),
+        }
+        if n == entries || gathered.as_ref().is_some_and(|commit| commit.entries.len() >= in_batch) {
+            assert_eq!(commit(store, gathered.take().into_iter().collect()), [0; 0]);
+        }
+    }
+    now
 }
 
 /// A batch that opens so many accounts, and batches that charge each of them: what a writer's groups are like.

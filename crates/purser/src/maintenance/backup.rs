@@ -62,14 +62,14 @@ async fn receive(
     Ok(())
 }
 
-/// Where the backup goes.
-enum Output {
+/// Where a backup goes, or something that belongs with one.
+pub(super) enum Output {
     Standard(io::Stdout),
     File { path: PathBuf, part: PathBuf, file: Option<File> },
 }
 
 impl Output {
-    fn new(path: &Path) -> Self {
+    pub(super) fn new(path: &Path) -> Self {
         if path == Path::new("-") {
             return Self::Standard(io::stdout());
         }
@@ -79,7 +79,7 @@ impl Output {
     }
 
     /// Opens it, once there is something to write.
-    fn begin(&mut self) -> anyhow::Result<&mut dyn Write> {
+    pub(super) fn begin(&mut self) -> anyhow::Result<&mut dyn Write> {
         match self {
             Self::Standard(out) => Ok(out),
             Self::File { part, file, .. } => {
@@ -92,7 +92,7 @@ impl Output {
     }
 
     /// Makes it durable, and gives it its name.
-    fn finish(mut self) -> anyhow::Result<()> {
+    pub(super) fn finish(mut self) -> anyhow::Result<()> {
         match &mut self {
             Self::Standard(out) => out.flush().context("the output cannot be written"),
             Self::File { path, part, file } => {

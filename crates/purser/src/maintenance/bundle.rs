@@ -1,5 +1,5 @@
 //! Writes a backup: a tar archive of the journal's records up to one of them, as sealed segments, the components and
-//! configurations that charges name, and at the end the manifest.
+//! configurations that charges name, the list of what was erased, and at the end the manifest.
 //!
 //! Components and configurations are listed after the journal's end was taken, and are kept before anything is priced
 //! with them: whatever an entry of the backup names is in it.
@@ -10,7 +10,7 @@ use super::pace::Paced;
 use super::scratch::Scratch;
 use ledger_core::Timestamp;
 use ledger_redb::RedbStore;
-use ledger_store::StoreError;
+use ledger_store::{StoreError, erasure};
 use std::fs;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
@@ -32,12 +32,17 @@ pub(super) fn write(
     let mut bundle = Bundle { archive: Builder::new(out), now, files: Vec::new() };
     let end = store.backup(&scratch.medium, &mut |name, bytes, content| bundle.append(name, bytes, content))?;
     drop(scratch);
+    // After the journal was copied: of what was erased meanwhile, some was copied before.
+    let mut erasures = Vec::new();
+    erasure::export(store, &mut erasures)?;
     let finished = || -> io::Result<()> {
         for Kept { name, path, .. } in kept::files(data)? {
             let mut file = fs::File::open(path)?;
             let bytes = file.metadata()?.len();
             bundle.append(&name, bytes, &mut file)?;
         }
+        let bytes = u64::try_from(erasures.len()).unwrap_or(0);
+        bundle.append(manifest::ERASURES, bytes, &mut erasures.as_slice())?;
         bundle.finish(end.record, &end.hash)
     };
     finished().map_err(StoreError::unavailable)

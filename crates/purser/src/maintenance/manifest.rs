@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 
 /// The manifest's name in the archive.
 pub(super) const NAME: &str = "manifest.json";
+/// The list of what had been erased by the time at which the backup was finished, in the archive.
+pub(super) const ERASURES: &str = "erasures.ndjson";
 /// The newest format of backups that this program reads, and the one that it writes.
 const FORMAT: u64 = 1;
 
@@ -101,6 +103,7 @@ impl Hashing {
 pub(super) fn is_expected(name: &str) -> bool {
     let segment = name.strip_prefix("journal/").and_then(|name| name.strip_suffix(".sealed"));
     segment.is_some_and(|number| number.len() == 16 && number.bytes().all(|digit| digit.is_ascii_digit()))
+        || name == ERASURES
         || super::kept::is_name(name)
 }
 
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_known_names_are_expected() {
-        assert!(is_expected("journal/0000000000000001.sealed"));
+        assert!(is_expected("journal/0000000000000001.sealed") && is_expected(ERASURES));
         for name in [
             "journal/1.sealed",
             "journal/0000000000000001.redb",

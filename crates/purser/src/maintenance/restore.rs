@@ -3,7 +3,8 @@
 //! Everything is done in a folder beside the directory, which takes its place at the very end: whatever goes wrong
 //! before, the directory is as it was.
 
-use super::manifest::Manifest;
+use super::erasures;
+use super::manifest::{self, Manifest};
 use super::progress::{self, Counted};
 use super::unpack::{sync_folder, unpack};
 use crate::cli::Restore;
@@ -11,6 +12,7 @@ use crate::system;
 use anyhow::{Context, bail, ensure};
 use ledger_core::{Timestamp, hex};
 use ledger_redb::{JournalEnd, RedbStore, Settings, Until};
+use ledger_store::erasure::{self, Listed};
 use ledger_store::{AccountQuery, LedgerStore};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -29,6 +31,7 @@ pub(crate) fn restore(arguments: &Restore) -> anyhow::Result<ExitCode> {
         (None, Some(record)) => Until::Record(record),
         (None, None) => Until::End,
     };
+    let given = arguments.erasures.iter().map(|file| erasures::read(file)).collect::<anyhow::Result<Vec<_>>>()?;
     let restoring = Restoring::new(data)?;
     let manifest = read(&arguments.file, &restoring.path)?;
     let bar = progress::spinner("holding the journal against its digests")?;
@@ -36,6 +39,8 @@ pub(crate) fn restore(arguments: &Restore) -> anyhow::Result<ExitCode> {
     check_end(&manifest, until, end)?;
     bar.set_message("folding the journal into the state");
     let store = RedbStore::open(&restoring.path, Settings { background: false, ..Settings::default() })?;
+    bar.set_message("erasing what was erased");
+    let erased = erase_again(&store, &restoring.path, &given)?;
     let content = Content::of(&store)?;
     store.close()?;
     if let Until::Time(at) = until {
@@ -50,6 +55,9 @@ pub(crate) fn restore(arguments: &Restore) -> anyhow::Result<ExitCode> {
         println!("the last entry is of {last_at}");
     }
     println!("{} accounts, {} entries", content.accounts, content.entries);
+    if erased > 0 {
+        println!("{erased} entries lost their details again, as the lists of erasures say");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,6 +96,20 @@ fn read(file: &Path, folder: &Path) -> anyhow::Result<Manifest> {
     let manifest = unpack(io::BufReader::with_capacity(1 << 20, Counted { inner: input, bar: &bar }), folder);
     bar.finish_and_clear();
     manifest.with_context(|| format!("{} cannot be restored", file.display()))
+}
+
+/// Erases what was erased after the records of the backup were written: by the list that is in it, and by those given.
+fn erase_again(store: &RedbStore, folder: &Path, given: &[Vec<Listed>]) -> anyhow::Result<u64> {
+    let own = folder.join(manifest::ERASURES);
+    let mut erased = 0;
+    if own.exists() {
+        erased += erasure::apply(store, &erasures::read(&own)?)?;
+        fs::remove_file(&own).with_context(|| format!("{} cannot be removed", own.display()))?;
+    }
+    for list in given {
+        erased += erasure::apply(store, list)?;
+    }
+    Ok(erased)
 }
 
 /// Sees to it that the journal ends where it was meant to.

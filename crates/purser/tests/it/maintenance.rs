@@ -273,6 +273,55 @@ async fn commands_say_why_they_cannot_do_their_work() {
     assert!(ended(&nobody, 2).contains("no account has the id nobody"));
 }
 
+#[tokio::test]
+async fn what_was_erased_stays_erased_when_an_older_backup_is_restored() {
+    let root = tempfile::tempdir().unwrap();
+    let [data, older, newer, copy, last] =
+        ["data", "older.tar", "newer.tar", "copy", "last"].map(|name| root.path().join(name));
+    let list = root.path().join("erasures.ndjson");
+    let server = Server::start(&data);
+    fill(&server.client()).await;
+    let held = ended(&run(&["erasures", "export"], &[("--data", &data)]), 1);
+    assert!(held.contains("a server holds the ledger") && held.contains("erasures.ndjson"), "{held}");
+    server.stop();
+    ended(&run(&["backup"], &[("", &older), ("--data", &data)]), 0);
+    // The charges of the first account.
+    let settings = ledger_redb::Settings { background: false, ..ledger_redb::Settings::default() };
+    let erase = |sequences: Vec<u64>| {
+        let store = ledger_redb::RedbStore::open(&data, settings).unwrap();
+        let erased = ledger_store::LedgerStore::erase(&store, &[(ledger_core::AccountNumber(1), sequences)]).unwrap();
+        ledger_store::LedgerStore::close(&store).unwrap();
+        erased
+    };
+    assert_eq!(erase(vec![3, 4, 5]), 3);
+    ended(&run(&["backup"], &[("", &newer), ("--data", &data)]), 0);
+    assert_eq!(erase(vec![7]), 1);
+    let said = ended(&run(&["erasures", "export"], &[("", &list), ("--data", &data)]), 0);
+    assert!(said.contains("1 lines"), "{said}");
+    let written = std::fs::read_to_string(&list).unwrap();
+    assert!(written.starts_with(r#"{"account":"a0","entries":"3-5,7","last_hash":""#), "{written}");
+    ended(&run(&["verify"], &[("--data", &data)]), 0);
+
+    // Without a list an older backup is as it was; with it, and with a later backup's own, it is not.
+    let restored = ended(&run(&["restore"], &[("", &older), ("--data", &copy), ("--erasures", &list)]), 0);
+    assert!(restored.contains("4 entries lost their details again"), "{restored}");
+    let restored = ended(&run(&["restore"], &[("", &newer), ("--data", &last)]), 0);
+    assert!(!restored.contains("lost their details"), "they had lost them before: {restored}");
+    assert!(!last.join("erasures.ndjson").exists() && !copy.join("erasures.ndjson").exists());
+    for (place, erased) in [(&copy, vec![3, 4, 5, 7]), (&last, vec![3, 4, 5]), (&data, vec![3, 4, 5, 7])] {
+        ended(&run(&["verify"], &[("--data", place)]), 0);
+        let server = Server::start(place);
+        let log = read(&server.client(), "/v1/accounts/a0/entries?type=charge&limit=1000".to_owned()).await;
+        for charge in log["items"].as_array().unwrap() {
+            let is_erased = erased.contains(&charge["sequence"].as_u64().unwrap());
+            assert_eq!(charge["details"].is_null(), is_erased, "{charge}");
+        }
+    }
+    std::fs::write(&list, "no list\n").unwrap();
+    let refused = ended(&run(&["restore"], &[("", &older), ("--data", &copy.join("x")), ("--erasures", &list)]), 1);
+    assert!(refused.contains("line 1"), "{refused}");
+}
+
 /// A server with the smallest segments that can be had, and no patience at its end.
 fn start_with_small_segments(data: &Path) -> Server {
     let mut command = purser();

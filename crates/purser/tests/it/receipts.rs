@@ -271,7 +271,12 @@ fn forge(data: &Path, usage: &Receipt, details: &Details, are_kept: bool) {
     assert_eq!(outcome.result, Ok(Some(0)));
     let recorded = |sealed| {
         let details = are_kept.then(|| salted.clone());
-        Arc::new(Recorded { sealed, details, notes: Notes { noticed_at: before.last_at, ..Notes::default() } })
+        Arc::new(Recorded {
+            sealed,
+            details,
+            notes: Notes { noticed_at: before.last_at, ..Notes::default() },
+            unnamed: ledger_store::Unnamed::default(),
+        })
     };
     let entries = outcome.entries.into_iter().map(recorded).collect();
     let commit =
