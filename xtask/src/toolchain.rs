@@ -61,6 +61,21 @@ pub(crate) fn ensure_python() -> Result<()> {
 }
 
 const POSTGRES_PACKAGE: &str = "postgresql-15";
+
+/// Sees to it that the two programs are there that read an exported journal in a test.
+pub(crate) fn ensure_accounting() -> Result<()> {
+    for (program, argument, package) in [("hledger", "--version", "hledger"), ("bean-check", "--help", "beancount")] {
+        let is_there = || output_of(program, &[argument]).is_some();
+        if !is_there() {
+            install(package, &format!("{program} is missing"))?;
+            if !is_there() {
+                bail!("`apt-get install {package}` left no {program}");
+            }
+        }
+    }
+    Ok(())
+}
+
 const PYTHON_PACKAGE: &str = "python3";
 
 /// Installs a package, where that can be done.

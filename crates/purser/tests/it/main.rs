@@ -1,6 +1,7 @@
 //! The real program: started, called over HTTP, stopped, killed. Few, since everything below it has tests of its own.
 #![allow(clippy::unwrap_used, missing_docs, reason = "test code: panicking is how it fails")]
 
+mod books;
 mod command_line;
 mod maintenance;
 mod outages;
