@@ -1,7 +1,9 @@
 //! `POST /v1/charges/batch`: a JSON array or NDJSON of charges; one result for each item, in order, in the form that
 //! came in. An item that cannot be read is answered for itself.
 
-use crate::charges::{ChargeAnswer, NeedsKey, about, charge_input};
+use crate::answer;
+use crate::charges::{about, shared_charge_input};
+use crate::fields::Names;
 use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
@@ -11,7 +13,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ledger_service::{ChargeInput, Charged, ServiceError};
-use serde::Serialize;
 use std::sync::Arc;
 
 const NDJSON: [&str; 3] = ["application/x-ndjson", "application/ndjson", "application/jsonl"];
@@ -31,18 +32,18 @@ pub(crate) async fn create(State(api): State<Arc<Api>>, headers: HeaderMap, body
         }
     };
     let bytes = read_body(body, api.limits.batch_body_bytes_max).await?;
-    let items = read_items(form, &bytes, api.limits.batch_items_max)?;
-    let mut inputs = Vec::with_capacity(items.len());
-    let mut results: Vec<Option<ServiceError>> = Vec::with_capacity(items.len());
-    for item in items {
-        match item.and_then(|item| charge_input(item, None, NeedsKey::Yes)) {
+    let mut inputs = Vec::new();
+    let mut results: Vec<Option<ServiceError>> = Vec::new();
+    let mut names = Names::default();
+    read_items(form, &bytes, api.limits.batch_items_max, |item| {
+        match item.and_then(|item| shared_charge_input(item, &mut names)) {
             Ok(input) => {
                 inputs.push(input);
                 results.push(None);
             }
             Err(error) => results.push(Some(error)),
         }
-    }
+    })?;
     let accounts: Vec<Arc<str>> = inputs.iter().map(|input: &ChargeInput| input.account.clone()).collect();
     let charged = if inputs.is_empty() { Vec::new() } else { api.ledger.charge_batch(inputs).await };
     // Where nothing at all could be done, the whole answer says so: a client then retries the whole.
@@ -55,7 +56,7 @@ pub(crate) async fn create(State(api): State<Arc<Api>>, headers: HeaderMap, body
         return Err(outage.clone().into());
     }
     let mut charged = charged.into_iter().zip(accounts);
-    let mut out = Vec::with_capacity(results.len().saturating_mul(640));
+    let mut out = Vec::with_capacity(results.len().saturating_mul(answer::BYTES));
     if form == Form::Array {
         out.push(b'[');
     }
@@ -81,40 +82,49 @@ pub(crate) async fn create(State(api): State<Arc<Api>>, headers: HeaderMap, body
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, content_type)], out).into_response())
 }
 
-fn read_items(form: Form, bytes: &[u8], items_max: usize) -> Result<Vec<Result<Json<'_>, ServiceError>>, ServiceError> {
-    let items: Vec<Result<Json<'_>, ServiceError>> = match form {
-        Form::Array => match json::parse(bytes).map_err(|reason| ServiceError::field("", reason))? {
-            Json::List(items) => items.into_iter().map(Ok).collect(),
-            other => {
-                return Err(ServiceError::field("", format!("the body must be a JSON array, not {}", other.kind())));
-            }
-        },
-        Form::Lines => {
-            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-            lines.map(|line| json::parse(line).map_err(|reason| ServiceError::field("", reason))).collect()
+/// Hands over item after item, as it is read. An error is one of the whole body.
+fn read_items<'a>(
+    form: Form,
+    bytes: &'a [u8],
+    items_max: usize,
+    mut take: impl FnMut(Result<Json<'a>, ServiceError>),
+) -> Result<(), ServiceError> {
+    let not_json = |reason| ServiceError::field("", reason);
+    let mut items = 0_usize;
+    let mut next = |item| {
+        items += 1;
+        // Beyond the bound they are counted, and nothing else.
+        if items <= items_max {
+            take(item);
         }
     };
-    if items.len() > items_max {
-        let reason = format!("the batch has {} items; at most {items_max} are taken", items.len());
+    match form {
+        Form::Array => {
+            if let Some(other) = json::parse_list(bytes, |item| next(Ok(item))).map_err(not_json)? {
+                return Err(ServiceError::field("", format!("the body must be a JSON array, not {}", other.kind())));
+            }
+        }
+        Form::Lines => {
+            let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+            lines.for_each(|line| next(json::parse(line).map_err(not_json)));
+        }
+    }
+    if items > items_max {
+        let reason = format!("the batch has {items} items; at most {items_max} are taken");
         return Err(ServiceError::field("", reason));
     }
-    Ok(items)
-}
-
-#[derive(Serialize)]
-struct Item<'a> {
-    status: u16,
-    replay: bool,
-    #[serde(flatten)]
-    charge: ChargeAnswer<'a>,
+    Ok(())
 }
 
 fn write_result(out: &mut Vec<u8>, result: Result<Charged, ServiceError>, account: &str) -> Result<(), Problem> {
     match result {
         Ok(charged) => {
-            let charge = ChargeAnswer::new(&charged)?;
-            let item = Item { status: StatusCode::CREATED.as_u16(), replay: charged.replay, charge };
-            serde_json::to_writer(out, &item).map_err(|e| Problem::internal_error(e.to_string()))
+            let opening: &[u8] =
+                if charged.replay { b"{\"status\":201,\"replay\":true," } else { b"{\"status\":201,\"replay\":false," };
+            out.extend_from_slice(opening);
+            answer::write_members(out, &charged)?;
+            out.push(b'}');
+            Ok(())
         }
         Err(error) => write_problem(out, &about(error, account)),
     }

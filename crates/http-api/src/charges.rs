@@ -1,18 +1,19 @@
 //! `POST /v1/charges` and `GET /v1/charges/{charge}`.
 
-use crate::fields::{Fields, account_id, event_id, instant, member, name};
+use crate::answer;
+use crate::fields::{Fields, Names, account_id, event_id, instant, member};
 use crate::headers::idempotency_key;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::provider_usage;
 use crate::router::{Api, JsonBody, Segment};
-use crate::wire::{Shown, json};
+use crate::wire::Shown;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use ledger_core::hex::Hex;
-use ledger_core::{Amount, Body, Charge, Digest, Id, IdKind, LineItem, OnExcess, Rating};
-use ledger_service::{ChargeInput, Charged, ServiceError};
+use ledger_core::{Amount, Digest, LineItem, OnExcess, Rating};
+use ledger_service::{ChargeInput, ServiceError};
 use ledger_store::{Instance, Recorded};
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(crate) async fn create(
     let input = charge_input(body.parse()?, key, NeedsKey::Yes)?;
     let account = input.account.clone();
     let charged = api.ledger.charge(input).await.map_err(|error| about(error, &account))?;
-    let mut response = json(StatusCode::CREATED, &ChargeAnswer::new(&charged)?);
+    let mut response = answer::json(StatusCode::CREATED, &charged)?;
     if charged.replay {
         response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
     }
@@ -38,7 +39,7 @@ pub(crate) async fn create(
 
 pub(crate) async fn read(State(api): State<Arc<Api>>, Segment(id): Segment) -> Result<Response, Problem> {
     let charged = api.ledger.charge_by_id(&id)?;
-    Ok(json(StatusCode::OK, &ChargeAnswer::new(&charged)?))
+    Ok(answer::json(StatusCode::OK, &charged)?)
 }
 
 /// A refusal about credits names the account that lacks them.
@@ -70,15 +71,23 @@ pub(crate) fn event_id_of(fields: &mut Fields<'_>, key: Option<&str>, needs: Nee
 
 /// Reads the body of a charge or a quote.
 pub(crate) fn charge_input(body: Json<'_>, key: Option<String>, needs: NeedsKey) -> Result<ChargeInput, ServiceError> {
-    let mut fields = Fields::open(body)?;
+    read_charge(Fields::open(body)?, key, needs)
+}
+
+/// Reads the body of a charge that is one of many, which share their names.
+pub(crate) fn shared_charge_input<'a>(body: Json<'a>, names: &'a mut Names) -> Result<ChargeInput, ServiceError> {
+    read_charge(Fields::open(body)?.sharing(names), None, NeedsKey::Yes)
+}
+
+fn read_charge(mut fields: Fields<'_>, key: Option<String>, needs: NeedsKey) -> Result<ChargeInput, ServiceError> {
     let id = event_id_of(&mut fields, key.as_deref(), needs);
     let input = ChargeInput {
         id,
         key,
         account: fields.required("account", account_id),
-        activity: fields.required("activity", name),
-        agent: fields.optional("agent", name),
-        model: fields.optional("model", name),
+        activity: fields.required_name("activity"),
+        agent: fields.optional_name("agent"),
+        model: fields.optional_name("model"),
         quantities: provider_usage::quantities(&mut fields).into(),
         occurred_at: fields.optional("occurred_at", instant),
         attributes: fields.text_map("attributes").unwrap_or_default(),
@@ -86,22 +95,6 @@ pub(crate) fn charge_input(body: Json<'_>, key: Option<String>, needs: NeedsKey)
     };
     fields.finish()?;
     Ok(input)
-}
-
-/// A charge on the wire. Made from the entry and what is kept with it alone, so that a replay is the same to the byte.
-#[derive(Debug, Serialize)]
-pub(crate) struct ChargeAnswer<'a> {
-    charge: Shown<Id>,
-    account: &'a str,
-    credits: Shown<Amount>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uncollected: Option<Shown<Amount>>,
-    items: ItemsAnswer<'a>,
-    remaining: Shown<Amount>,
-    spendable: Shown<Amount>,
-    entry: EntryAnswer,
-    /// `None` for credits that were named, and not priced.
-    rating: Option<RatingAnswer<'a>>,
 }
 
 /// The lines of a price.
@@ -131,39 +124,6 @@ pub(crate) struct RatingAnswer<'a> {
     fuel: Option<u64>,
 }
 
-impl<'a> ChargeAnswer<'a> {
-    pub(crate) fn new(charged: &'a Charged) -> Result<Self, ServiceError> {
-        let recorded = &*charged.recorded;
-        let entry = &recorded.sealed.entry;
-        let (credits, uncollected, items, by) = match &entry.body {
-            Body::Charge(charge) => (debited(charge)?, charge.uncollected, &charge.items, Some(&charge.rating)),
-            Body::Settle(settle) => {
-                let collected = settle.collected().unwrap_or_default();
-                (collected, settle.uncollected(), &settle.items, settle.terms.rating.as_ref())
-            }
-            // A key stands for one use case only, since the content says which; so this is damage.
-            _ => return Err(ServiceError::Internal { detail: format!("entry {} is no charge", entry.id()) }),
-        };
-        let id = Id { kind: IdKind::Charge, account: entry.account, sequence: entry.sequence };
-        Ok(Self {
-            charge: Shown(id),
-            account: &charged.account,
-            credits: Shown(credits),
-            uncollected: uncollected.is_positive().then_some(Shown(uncollected)),
-            items: ItemsAnswer(items),
-            remaining: Shown(entry.remaining),
-            spendable: Shown(recorded.notes.spendable),
-            entry: entry_answer(recorded),
-            rating: by.map(|by| rating(by, recorded.notes.instance)),
-        })
-    }
-}
-
-fn debited(charge: &Charge) -> Result<Amount, ServiceError> {
-    let out_of_range = || ServiceError::Internal { detail: "a charge collected more than its price".to_owned() };
-    charge.debited().ok_or_else(out_of_range)
-}
-
 impl Serialize for ItemsAnswer<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|item| ItemAnswer {
@@ -180,15 +140,20 @@ pub(crate) fn entry_answer(recorded: &Recorded) -> EntryAnswer {
 }
 
 pub(crate) fn rating(rating: &Rating, instance: Instance) -> RatingAnswer<'_> {
-    let (instance, fuel) = match instance {
-        Instance::Fresh { fuel } => ("fresh", Some(fuel)),
-        Instance::Reused | Instance::None => ("reused", None),
-    };
+    let (instance, fuel) = instance_shown(instance);
     RatingAnswer {
         plugin: &rating.plugin,
         digest: Shown(rating.digest),
         config_digest: Shown(rating.config_digest),
         instance,
         fuel,
+    }
+}
+
+/// What an answer says of the instance, and of the fuel that a price took in it.
+pub(crate) fn instance_shown(instance: Instance) -> (&'static str, Option<u64>) {
+    match instance {
+        Instance::Fresh { fuel } => ("fresh", Some(fuel)),
+        Instance::Reused | Instance::None => ("reused", None),
     }
 }

@@ -32,6 +32,34 @@ pub(crate) struct Fields<'a> {
     noun: &'static str,
     members: Vec<(Cow<'a, str>, Json<'a>)>,
     problems: Vec<FieldProblem>,
+    /// Names that were read before, where many bodies are read together.
+    names: Option<&'a mut Names>,
+}
+
+/// The last few names that were read: the items of a batch mostly have the same ones, and then share them.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    known: Vec<Arc<str>>,
+    /// Which is forgotten next.
+    oldest: usize,
+}
+
+impl Names {
+    const KEPT: usize = 16;
+
+    fn share(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.known.iter().find(|known| known.len() == name.len() && &***known == name) {
+            return known.clone();
+        }
+        let name: Arc<str> = name.into();
+        if self.known.len() < Self::KEPT {
+            self.known.push(name.clone());
+        } else {
+            self.known[self.oldest] = name.clone();
+            self.oldest = (self.oldest + 1) % Self::KEPT;
+        }
+        name
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -40,7 +68,13 @@ impl<'a> Fields<'a> {
         let Json::Object(members) = body else {
             return Err(ServiceError::field("", format!("the body must be a JSON object, not {}", body.kind())));
         };
-        Ok(Self { noun: "field", members, problems: Vec::new() }.without_doubles("the member comes twice"))
+        let fields = Self { noun: "field", members, problems: Vec::new(), names: None };
+        Ok(fields.without_doubles("the member comes twice"))
+    }
+
+    /// Shares names with the bodies that were read before this one.
+    pub(crate) fn sharing(self, names: &'a mut Names) -> Self {
+        Self { names: Some(names), ..self }
     }
 
     /// Opens the query of an address. Each parameter is a text.
@@ -49,7 +83,8 @@ impl<'a> Fields<'a> {
         let Query(pairs) = read.map_err(|rejection| ServiceError::field("query", rejection.body_text()))?;
         let members =
             pairs.into_iter().map(|(name, value)| (Cow::Owned(name), Json::Text(Cow::Owned(value)))).collect();
-        Ok(Self { noun: "parameter", members, problems: Vec::new() }.without_doubles("the parameter comes twice"))
+        let fields = Self { noun: "parameter", members, problems: Vec::new(), names: None };
+        Ok(fields.without_doubles("the parameter comes twice"))
     }
 
     fn without_doubles(mut self, reason: &str) -> Self {
@@ -105,6 +140,22 @@ impl<'a> Fields<'a> {
             return T::default();
         }
         self.optional(name, read).unwrap_or_default()
+    }
+
+    /// Reads a name of an activity, agent or model that may be absent.
+    pub(crate) fn optional_name(&mut self, field: &str) -> Option<Arc<str>> {
+        let mut names = self.names.take();
+        let read = self.optional(field, |value| checked_name(value).map(|name| shared(&mut names, &name)));
+        self.names = names;
+        read
+    }
+
+    /// Reads a name that must be there.
+    pub(crate) fn required_name(&mut self, field: &str) -> Arc<str> {
+        if !self.has(field) {
+            self.problem(field, "is required");
+        }
+        self.optional_name(field).unwrap_or_default()
     }
 
     /// Reads an object, noting each wrong member under its own path.
@@ -169,7 +220,7 @@ impl<'a> Fields<'a> {
                 self.problem(&field(), "the unit comes twice");
             } else {
                 match quantity(&value) {
-                    Ok(amount) => quantities.push(Quantity { unit: unit.into(), amount }),
+                    Ok(amount) => quantities.push(Quantity { unit: shared(&mut self.names, &unit), amount }),
                     Err(reason) => self.problem(&field(), reason),
                 }
             }
@@ -206,9 +257,20 @@ pub(crate) fn text(value: Json<'_>) -> Result<Cow<'_, str>, String> {
 
 /// Reads a name of an activity, agent, model or plan.
 pub(crate) fn name(value: Json<'_>) -> Result<Arc<str>, String> {
+    checked_name(value).map(Arc::from)
+}
+
+fn shared(names: &mut Option<&mut Names>, name: &str) -> Arc<str> {
+    match names {
+        Some(names) => names.share(name),
+        None => name.into(),
+    }
+}
+
+fn checked_name(value: Json<'_>) -> Result<Cow<'_, str>, String> {
     let text = text(value)?;
     if is_name(&text) {
-        Ok(text.into())
+        Ok(text)
     } else {
         Err(format!("must have at most {NAME_BYTES_MAX} bytes and no control characters"))
     }

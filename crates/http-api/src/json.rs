@@ -43,6 +43,33 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Json<'_>, String> {
     serde_json::from_slice(bytes).map_err(|error| format!("the body is not JSON: {error}"))
 }
 
+/// Reads a list member by member, so that no more than one of them is in memory; what is no list comes back as it is.
+pub(crate) fn parse_list<'a>(bytes: &'a [u8], mut each: impl FnMut(Json<'a>)) -> Result<Option<Json<'a>>, String> {
+    struct ListReader<F>(F);
+
+    impl<'de, F: FnMut(Json<'de>)> Visitor<'de> for ListReader<F> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+            while let Some(member) = members.next_element()? {
+                (self.0)(member);
+            }
+            Ok(())
+        }
+    }
+
+    if bytes.trim_ascii_start().first() != Some(&b'[') {
+        return parse(bytes).map(Some);
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = reader.deserialize_seq(ListReader(&mut each)).and_then(|()| reader.end());
+    read.map(|()| None).map_err(|error| format!("the body is not JSON: {error}"))
+}
+
 impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Reader)
@@ -163,6 +190,20 @@ mod tests {
         }
         for text in ["99999999999999999999", "18446744073709551616", "-9223372036854775809", "1e300"] {
             assert!(matches!(parse(text.as_bytes()).unwrap(), Json::Huge(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_member_by_member() {
+        let read = |text: &'static str| {
+            let mut members = Vec::new();
+            parse_list(text.as_bytes(), |member| members.push(member)).map(|other| (members, other))
+        };
+        assert_eq!(read(" [1, [2], \"a\"] ").map(|(members, _)| Json::List(members)), parse(b"[1, [2], \"a\"]"));
+        assert_eq!(read("[]"), Ok((Vec::new(), None)));
+        assert_eq!(read("\"[\""), Ok((Vec::new(), Some(Json::Text("[".into())))));
+        for text in ["", "[", "[1,]", "[1] 2", "[1", "[\"\u{1}\"]", "[{\"a\":1,}]"] {
+            assert!(read(text).unwrap_err().contains("line"), "{text}");
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod accounts;
 mod acts;
+mod answer;
 mod auth;
 mod batch;
 mod charges;

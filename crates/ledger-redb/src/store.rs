@@ -6,8 +6,8 @@ use crate::keys::Run;
 use crate::medium::{Directory, Medium};
 use crate::overlay::Mark;
 use crate::position::Position;
-use crate::record::{BesideEntry, Cutter};
-use crate::shared::Shared;
+use crate::record::Cutter;
+use crate::shared::{KnownKey, Shared};
 use crate::state::{self, StateFile};
 use crate::{poisoned, replay};
 use ledger_core::{Account, AccountNumber, DayUsage, Timestamp};
@@ -286,13 +286,13 @@ impl Core {
             let mut cutter = Cutter::new(head);
             for Fitting { commit, .. } in commits {
                 for recorded in &commit.entries {
-                    places.push(cutter.entry(&recorded.sealed, BesideEntry::new(recorded, &commit.keys))?);
+                    places.push(cutter.entry(recorded, &commit.keys));
                 }
             }
             for record in system {
-                cutter.system(record)?;
+                cutter.system(record);
             }
-            cutter.finish()
+            Ok(cutter.finish())
         });
         match appended {
             Ok((first, end)) => {
@@ -392,18 +392,26 @@ impl LedgerStore for RedbStore {
         let counts = |record: &KeyRecord| record.recorded_at.millis() >= forget_before_ms;
         let mut loaded = Vec::with_capacity(wanted.len());
         for wanted in wanted {
+            let mut keys = Vec::with_capacity(wanted.keys.len());
+            let mut stored = Vec::new();
             // One lock for each, so that a long list that must read the disk holds nobody up.
-            let (account, keys) = {
+            let account = {
                 let shared = self.core.shared()?;
-                let keys = wanted.keys.iter().map(|key| shared.key(*key)).collect::<Result<Vec<_>, _>>()?;
-                (shared.account_by_id(&wanted.account)?, keys)
+                for key in &wanted.keys {
+                    keys.push(match shared.key(*key)? {
+                        Some(KnownKey::Recent(record)) => Some(record).filter(counts),
+                        Some(KnownKey::At(position)) => {
+                            stored.push((keys.len(), *key, position));
+                            None
+                        }
+                        None => None,
+                    });
+                }
+                shared.account_by_id(&wanted.account)?
             };
-            let record = |(key, known)| match known {
-                Some(known) => self.core.key_record(key, known),
-                None => Ok(None),
-            };
-            let keys = wanted.keys.iter().copied().zip(keys).map(record).collect::<Result<Vec<_>, _>>()?;
-            let keys = keys.into_iter().map(|record| record.filter(counts)).collect();
+            for (index, key, position) in stored {
+                keys[index] = self.core.key_record(key, KnownKey::At(position))?.filter(counts);
+            }
             loaded.push(Loaded { account, keys });
         }
         Ok(loaded)

@@ -74,6 +74,7 @@ impl Ledger {
         let request = Request {
             keys: key.collect(),
             content: act.content,
+            looked_up: None,
             details: Salted::new(&act.details, self.salt_for(&act.details)),
             account: act.account,
             task: Task::Execute(act.command),

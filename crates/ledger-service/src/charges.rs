@@ -89,17 +89,17 @@ impl ChargeInput {
         content.finish()
     }
 
-    fn event(&self, account: &Account, now: Timestamp) -> UsageEvent {
+    fn into_event(self, account: &Account, now: Timestamp) -> UsageEvent {
         UsageEvent {
-            id: self.id.clone().unwrap_or_default(),
+            id: self.id.unwrap_or_default(),
             account: account.id.clone(),
             plan: account.plan.clone(),
-            activity: self.activity.clone(),
-            agent: self.agent.clone(),
-            model: self.model.clone(),
+            activity: self.activity,
+            agent: self.agent,
+            model: self.model,
             occurred_at: self.occurred_at.unwrap_or(now),
-            quantities: self.quantities.clone(),
-            attributes: self.attributes.clone(),
+            quantities: self.quantities,
+            attributes: self.attributes,
         }
     }
 }
@@ -116,18 +116,20 @@ impl Ledger {
     /// Charges one event.
     pub async fn charge(&self, input: ChargeInput) -> Result<Charged, ServiceError> {
         let now = self.now();
-        let keys = input.keys();
+        let wanted = Wanted { account: input.account.clone(), keys: input.keys() };
         let content = input.content();
-        let account = match self.find(&input, &keys, content, now)? {
+        let account = match self.find(&wanted, content, now)? {
             Found::Replayed(charged) => return Ok(charged),
             Found::New(account) => account,
         };
         self.check_time(input.occurred_at, now)?;
         let releases = self.releases();
-        let event = input.event(&account, now);
+        let on_excess = input.on_excess;
+        let event = input.into_event(&account, now);
         let binding = binding(&releases, &event)?;
         let quote = binding.plugin.price(&event).map_err(|error| failed(error, binding))?;
-        let request = self.request(&input, keys, content, event, quote, binding)?;
+        let mut request = self.request(event, on_excess, quote, binding)?;
+        (request.keys, request.content, request.looked_up) = (wanted.keys, content, Some(account.sequence));
         let answer = self.submit_one(request).await?;
         self.charged(answer)
     }
@@ -136,7 +138,7 @@ impl Ledger {
     pub async fn charge_batch(self: &Arc<Self>, inputs: Vec<ChargeInput>) -> Vec<Result<Charged, ServiceError>> {
         // Pricing thousands of events takes milliseconds: off the threads that serve other requests.
         let ledger = self.clone();
-        let prepared = tokio::task::spawn_blocking(move || ledger.prepare_batch(&inputs)).await;
+        let prepared = tokio::task::spawn_blocking(move || ledger.prepare_batch(inputs)).await;
         let Ok(prepared) = prepared else {
             return vec![Err(ServiceError::Internal { detail: "pricing a batch panicked".to_owned() })];
         };
@@ -171,7 +173,7 @@ impl Ledger {
             return Ok(Quoted { price: None, refusal: Some(refusal) });
         }
         let releases = self.releases();
-        let event = input.event(&account, now);
+        let event = input.clone().into_event(&account, now);
         let priced = binding(&releases, &event)
             .and_then(|b| b.plugin.price(&event).map(|quote| (quote, b)).map_err(|error| failed(error, b)));
         let (quote, binding) = match priced {
@@ -181,7 +183,7 @@ impl Ledger {
             }
             Err(error) => return Err(error),
         };
-        let request = self.request(input, Vec::new(), [0; 16], event, quote.clone(), binding)?;
+        let request = self.request(event, input.on_excess, quote.clone(), binding)?;
         let Task::Execute(command @ Command::Charge(charge)) = &request.task else {
             return Err(ServiceError::Internal { detail: "a quote made no charge".to_owned() });
         };
@@ -204,16 +206,9 @@ impl Ledger {
     }
 
     /// Looks a charge's keys up. A replay answers here, whatever prices say now.
-    fn find(
-        &self,
-        input: &ChargeInput,
-        keys: &[KeyFingerprint],
-        content: [u8; 16],
-        now: Timestamp,
-    ) -> Result<Found, ServiceError> {
-        let wanted = Wanted { account: input.account.clone(), keys: keys.to_vec() };
-        let loaded = self.store().load(std::slice::from_ref(&wanted))?.pop().unwrap_or_default();
-        let account = loaded.account.ok_or_else(|| Refusal::AccountNotFound { account: input.account.clone() })?;
+    fn find(&self, wanted: &Wanted, content: [u8; 16], now: Timestamp) -> Result<Found, ServiceError> {
+        let loaded = self.store().load(std::slice::from_ref(wanted))?.pop().unwrap_or_default();
+        let account = loaded.account.ok_or_else(|| Refusal::AccountNotFound { account: wanted.account.clone() })?;
         let oldest = now.plus_millis(-self.settings().keep_ms);
         match loaded.keys.iter().flatten().find(|record| record.recorded_at >= oldest) {
             Some(record) if record.content == content => {
@@ -249,16 +244,17 @@ impl Ledger {
         }
     }
 
+    /// A request for a priced event, under no key yet.
     fn request(
         &self,
-        input: &ChargeInput,
-        keys: Vec<KeyFingerprint>,
-        content: [u8; 16],
-        event: UsageEvent,
+        mut event: UsageEvent,
+        on_excess: OnExcess,
         quote: Quote,
         binding: &Binding,
     ) -> Result<Request, ServiceError> {
-        let details = Details { id: input.id.clone(), attributes: input.attributes.clone(), ..Details::default() };
+        // Nothing but the details needs these once there is a price.
+        let (id, attributes) = (std::mem::take(&mut event.id), std::mem::take(&mut event.attributes));
+        let details = Details { id: Some(id).filter(|id| !id.is_empty()), attributes, ..Details::default() };
         let price = sum(&quote).ok_or_else(|| ServiceError::Internal {
             detail: format!("plugin {} priced an event beyond the range of amounts", binding.name),
         })?;
@@ -268,11 +264,13 @@ impl Ledger {
             config_digest: binding.plugin.config_digest(),
         };
         let instance = quote.fuel.map_or(Instance::Reused, |fuel| Instance::Fresh { fuel });
-        let charge = ChargeRequest { event, items: quote.items.into(), price, rating, on_excess: input.on_excess };
+        let account = event.account.clone();
+        let charge = ChargeRequest { event, items: quote.items.into(), price, rating, on_excess };
         Ok(Request {
-            account: input.account.clone(),
-            keys,
-            content,
+            account,
+            keys: Vec::new(),
+            content: [0; 16],
+            looked_up: None,
             task: Task::Execute(Command::Charge(Box::new(charge))),
             details: Salted::new(&details, self.salt_for(&details)),
             instance,
@@ -295,15 +293,15 @@ impl Ledger {
     }
 
     /// Does for each item of a batch what `charge` does up to submission; items of one plugin share instances.
-    fn prepare_batch(&self, inputs: &[ChargeInput]) -> Vec<Prepared> {
+    fn prepare_batch(&self, inputs: Vec<ChargeInput>) -> Vec<Prepared> {
         let now = self.now();
         let releases = self.releases();
         let mut prepared: Vec<Option<Prepared>> = Vec::with_capacity(inputs.len());
-        let mut to_price: Vec<ToPrice<'_>> = Vec::new();
-        for (index, input) in inputs.iter().enumerate() {
-            let keys = input.keys();
+        let mut to_price: Vec<ToPrice<'_>> = Vec::with_capacity(inputs.len());
+        for (index, input) in inputs.into_iter().enumerate() {
+            let wanted = Wanted { account: input.account.clone(), keys: input.keys() };
             let content = input.content();
-            let looked_up = self.find(input, &keys, content, now).and_then(|found| {
+            let looked_up = self.find(&wanted, content, now).and_then(|found| {
                 let Found::New(account) = found else {
                     return Ok(found);
                 };
@@ -314,11 +312,13 @@ impl Ledger {
                 Err(error) => Some(Prepared::Answered(Box::new(Err(error)))),
                 Ok(Found::Replayed(charged)) => Some(Prepared::Answered(Box::new(Ok(charged)))),
                 Ok(Found::New(account)) => {
-                    let event = input.event(&account, now);
+                    let on_excess = input.on_excess;
+                    let event = input.into_event(&account, now);
                     match binding(&releases, &event) {
                         Err(error) => Some(Prepared::Answered(Box::new(Err(error)))),
                         Ok(binding) => {
-                            to_price.push(ToPrice { index, keys, content, event, binding });
+                            let (keys, looked_up) = (wanted.keys, account.sequence);
+                            to_price.push(ToPrice { index, keys, content, looked_up, event, on_excess, binding });
                             None
                         }
                     }
@@ -326,12 +326,14 @@ impl Ledger {
             });
         }
         for (item, quote) in price_all(to_price) {
-            let ToPrice { index, keys, content, event, binding } = item;
+            let ToPrice { index, keys, content, looked_up, event, on_excess, binding } = item;
             let request = quote
                 .map_err(|error| failed(error, binding))
-                .and_then(|quote| self.request(&inputs[index], keys, content, event, quote, binding));
+                .and_then(|quote| self.request(event, on_excess, quote, binding));
             prepared[index] = Some(match request {
-                Ok(request) => Prepared::Submit(Box::new(request)),
+                Ok(request) => {
+                    Prepared::Submit(Box::new(Request { keys, content, looked_up: Some(looked_up), ..request }))
+                }
                 Err(error) => Prepared::Answered(Box::new(Err(error))),
             });
         }
@@ -360,7 +362,9 @@ struct ToPrice<'a> {
     index: usize,
     keys: Vec<KeyFingerprint>,
     content: [u8; 16],
+    looked_up: u64,
     event: UsageEvent,
+    on_excess: OnExcess,
     binding: &'a Binding,
 }
 

@@ -205,6 +205,7 @@ impl Ledger {
             account: input.account,
             keys,
             content,
+            looked_up: None,
             task: Task::Execute(Command::OpenHold(Box::new(HoldRequest { terms, priced, ttl_ms: input.ttl_ms }))),
             details: Salted::new(&details, self.salt_for(&details)),
             instance,

@@ -164,6 +164,7 @@ impl Ledger {
             account: input.account.clone(),
             keys: Vec::new(),
             content: [0; 16],
+            looked_up: None,
             task: Task::Put(Box::new(Put {
                 opening: Opening {
                     id: input.account,

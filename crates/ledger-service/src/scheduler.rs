@@ -23,6 +23,7 @@ pub(crate) async fn run_due(ledger: &Ledger) -> Result<usize, ServiceError> {
             account,
             keys: Vec::new(),
             content: [0; 16],
+            looked_up: None,
             task: Task::Execute(Command::Advance),
             details: None,
             instance: Instance::None,

@@ -66,6 +66,7 @@ impl Ledger {
             account: input.account.clone(),
             keys: Vec::new(),
             content: [0; 16],
+            looked_up: None,
             task: Task::Execute(input.command()),
             details: Salted::new(&details, self.salt_for(&details)),
             instance: Instance::None,

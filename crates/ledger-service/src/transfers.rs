@@ -98,7 +98,16 @@ impl Ledger {
     async fn step_transfer(&self, account: Arc<str>, command: Command) -> Result<Written, ServiceError> {
         let task = Task::Execute(command);
         let (keys, content) = (Vec::new(), [0; 16]);
-        self.submit_one(Request { account, keys, content, task, details: None, instance: Instance::None }).await
+        self.submit_one(Request {
+            account,
+            keys,
+            content,
+            looked_up: None,
+            task,
+            details: None,
+            instance: Instance::None,
+        })
+        .await
     }
 
     fn receiver(&self, from: &Account, to: &Arc<str>) -> Result<Arc<Account>, ServiceError> {

@@ -11,7 +11,7 @@ use crate::ports::Clock;
 use ledger_core::balance::spendable;
 use ledger_core::{Account, Command, Opening, PlanBook, Refusal, Salted, Timestamp, Update, execute, open};
 use ledger_store::{
-    AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Unnamed, Wanted,
+    AccountCommit, Batch, Instance, KeyFingerprint, KeyRecord, LedgerStore, Loaded, Notes, Recorded, Unnamed, Wanted,
 };
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -30,6 +30,9 @@ pub struct Request {
     pub keys: Vec<KeyFingerprint>,
     /// The fingerprint of what is asked.
     pub content: [u8; 16],
+    /// The account's sequence when the keys were looked up, and none of them was there. Every key comes with an entry of
+    /// its account, so that an account that has not moved on has no new ones.
+    pub looked_up: Option<u64>,
     /// What is asked.
     pub task: Task,
     /// Details to keep beside the entry.
@@ -111,7 +114,7 @@ struct Group {
 struct Working {
     /// As it was loaded, and as the store must still have it.
     expected_sequence: u64,
-    account: Option<Account>,
+    account: Option<Arc<Account>>,
     entries: Vec<Arc<Recorded>>,
     keys: Vec<(KeyFingerprint, KeyRecord)>,
     /// Set where an entry did not fit: nothing of the account is committed.
@@ -159,19 +162,43 @@ impl Writer {
         now: Timestamp,
         answers: &mut [Option<Answer>],
     ) -> Result<Vec<usize>, ServiceError> {
-        let wanted: Vec<Wanted> = open
-            .iter()
-            .map(|index| Wanted { account: requests[*index].account.clone(), keys: requests[*index].keys.clone() })
-            .collect();
-        let loaded = self.store.load(&wanted)?;
+        let loaded = self.load(requests, open)?;
         let mut group = Group::with_capacity(open.len());
         let mut drafts = Vec::with_capacity(open.len());
         for (index, loaded) in open.iter().zip(loaded) {
             let request = &requests[*index];
-            let place = group.place(&request.account, loaded.account.as_deref());
+            let place = group.place(&request.account, loaded.account);
             drafts.push((*index, place, self.draft(request, &mut group, place, &loaded.keys, now)));
         }
         self.commit(group.accounts, drafts, answers)
+    }
+
+    /// Loads the requests' accounts, and the keys that may have come since they were looked up.
+    fn load(&self, requests: &[Request], open: &[usize]) -> Result<Vec<Loaded>, ServiceError> {
+        let wanted = |request: &Request, keys| Wanted { account: request.account.clone(), keys };
+        let first = open.iter().map(|index| &requests[*index]);
+        let first = first.map(|request| match request.looked_up {
+            Some(_) => wanted(request, Vec::new()),
+            None => wanted(request, request.keys.clone()),
+        });
+        let mut loaded = self.store.load(&first.collect::<Vec<_>>())?;
+        let mut moved_on = Vec::new();
+        let mut again = Vec::new();
+        for (place, (index, loaded)) in open.iter().zip(&loaded).enumerate() {
+            let request = &requests[*index];
+            let sequence = loaded.account.as_ref().map_or(0, |account| account.sequence);
+            if request.looked_up.is_some_and(|looked_up| looked_up != sequence) {
+                moved_on.push(place);
+                again.push(wanted(request, request.keys.clone()));
+            }
+        }
+        if !again.is_empty() {
+            for (place, newer) in moved_on.into_iter().zip(self.store.load(&again)?) {
+                // An account that moved on between the two comes to a conflict, and is tried again.
+                loaded[place].keys = newer.keys;
+            }
+        }
+        Ok(loaded)
     }
 
     fn draft(
@@ -223,15 +250,16 @@ impl Writer {
                 let plan = plan.ok_or_else(|| ServiceError::field("plan", "no plan has this name"))?;
                 let number = self.store.allocate_account_numbers(1)?;
                 let (account, entries) = open(number, &put.opening, plan, commitment, now)?;
-                working.account = Some(account);
+                working.account = Some(Arc::new(account));
                 (entries, Ok(Some(0)))
             }
             (Task::Put(put), Some(account)) => {
                 let command = Command::Update(Box::new(put.update.clone()));
-                let outcome = execute(account, &self.plans, &command, commitment, now)?;
+                let outcome = execute(Arc::make_mut(account), &self.plans, &command, commitment, now)?;
                 (outcome.entries, outcome.result)
             }
             (Task::Execute(command), Some(account)) => {
+                let account = Arc::make_mut(account);
                 let mut outcome = execute(account, &self.plans, command, commitment, now)?;
                 if let Err(Refusal::HoldNotOpen { hold }) = outcome.result
                     && let Some(ended) = self.ended_hold(account, &working.entries, &outcome.entries, hold)?
@@ -249,7 +277,7 @@ impl Writer {
         };
         let account = working.account.as_mut().ok_or_else(not_found)?;
         if let (Task::Put(put), Ok(Some(_))) = (&request.task, &result) {
-            describe(account, &put.update);
+            describe(Arc::make_mut(account), &put.update);
         }
         let first = working.entries.len();
         let own = result.as_ref().ok().copied().flatten();
@@ -288,7 +316,7 @@ impl Writer {
         // Which account each commit is of.
         let mut places = Vec::with_capacity(accounts.len());
         for (place, working) in accounts.into_iter().enumerate() {
-            let account = working.account.map(Arc::new);
+            let account = working.account;
             if let (Some(account), None, false) = (&account, &working.broken, working.entries.is_empty()) {
                 places.push(place);
                 commits.push(AccountCommit {
@@ -338,15 +366,15 @@ impl Group {
     }
 
     /// Where an account stands in the batch; it joins as it was loaded where it is not there yet.
-    fn place(&mut self, id: &Arc<str>, loaded: Option<&Account>) -> usize {
+    fn place(&mut self, id: &Arc<str>, loaded: Option<Arc<Account>>) -> usize {
         if let Some(place) = self.places.get(id) {
             return *place;
         }
         let place = self.accounts.len();
         self.places.insert(id.clone(), place);
         self.accounts.push(Working {
-            expected_sequence: loaded.map_or(0, |account| account.sequence),
-            account: loaded.cloned(),
+            expected_sequence: loaded.as_ref().map_or(0, |account| account.sequence),
+            account: loaded,
             entries: Vec::new(),
             keys: Vec::new(),
             broken: None,
@@ -480,6 +508,8 @@ fn handle_group(
                     // A caller that has gone away gets no answer; what it asked is done all the same.
                     let _ = reply.send(answers.by_ref().take(count).collect());
                 }
+                // To let go of them takes time too, which the next group need not wait for.
+                drop(requests);
             };
             match &progress.runtime {
                 // From within the runtime a waiting task is woken without a call to the kernel; from here each would

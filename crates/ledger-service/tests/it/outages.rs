@@ -98,6 +98,7 @@ fn the_same_steps_give_the_same_journal() {
             account: "acme".into(),
             keys: Vec::new(),
             content: [0; 16],
+            looked_up: None,
             task: ledger_service::Task::Put(Box::new(ledger_service::Put { opening, update })),
             details: None,
             instance: ledger_store::Instance::None,
