@@ -7,6 +7,7 @@ use crate::reading::Window;
 use ledger_core::amount::divide_half_even;
 use ledger_core::calendar::local_day;
 use ledger_core::{AccountNumber, Amount, DayUsage, Quantity, UsageName, UsageRow};
+use ledger_store::AccountQuery;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -23,12 +24,19 @@ pub enum UsageKey {
     Activity,
     /// The day, in the zone that the account had then.
     Day,
+    /// The account: with it, the usage of a parent's children is counted too, each under its id.
+    Company,
 }
 
 impl UsageKey {
     /// Every key with its name.
-    pub const ALL: [(Self, &'static str); 4] =
-        [(Self::Model, "model"), (Self::Agent, "agent"), (Self::Activity, "activity"), (Self::Day, "day")];
+    pub const ALL: [(Self, &'static str); 5] = [
+        (Self::Model, "model"),
+        (Self::Agent, "agent"),
+        (Self::Activity, "activity"),
+        (Self::Day, "day"),
+        (Self::Company, "company"),
+    ];
 
     /// The key's name.
     pub fn name(self) -> &'static str {
@@ -51,6 +59,9 @@ pub const OTHER: &str = "other";
 /// How many groups are kept apart where days are not, before further ones are counted as [`OTHER`]: names come from
 /// callers, and an account could have some hundred new ones each day.
 const GROUPS_MAX: usize = 10_000;
+
+/// How many accounts are looked through at a time.
+const ACCOUNTS_PAGE: usize = 1000;
 
 /// How many days are read at a time.
 const STRETCH_DAYS: i32 = 92;
@@ -115,7 +126,8 @@ impl UsageSummary {
 /// The days that a query covers on an account.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
-    number: AccountNumber,
+    /// Whose usage: the account's; and its children's, where companies are told apart.
+    accounts: Vec<(Arc<str>, AccountNumber)>,
     days: Option<RangeInclusive<i32>>,
     query: UsageQuery,
     created: i32,
@@ -129,10 +141,10 @@ impl Ledger {
         let mut summary = Summing::default();
         let mut groups = Groups::new(&query.group_by);
         for stretch in span.stretches() {
-            for (day, usage) in self.store().usage(span.number, stretch)? {
-                summary.add(day, &usage)?;
-                groups.add(day, &usage)?;
-            }
+            self.each_day(&span, &stretch, |company, day, usage| {
+                summary.add(day, usage)?;
+                groups.add(company, day, usage)
+            })?;
             if groups.sums.len() > groups_max {
                 let reason = format!("makes more than {groups_max} groups; take fewer days, or ask for text/csv");
                 return Err(ServiceError::field("group_by", reason));
@@ -153,8 +165,12 @@ impl Ledger {
         let from = narrower(query.from, window.as_ref().map(|days| days.start), i32::max);
         let to = narrower(query.to, window.map(|days| days.end), i32::min);
         let last = to.map_or(Some(i32::MAX), |to| to.checked_sub(1));
+        let mut accounts = vec![(account.id.clone(), account.number)];
+        if query.group_by.contains(&UsageKey::Company) {
+            accounts.extend(self.children_of(&account.id)?);
+        }
         Ok(Span {
-            number: account.number,
+            accounts,
             days: last.map(|last| from.unwrap_or(i32::MIN)..=last).filter(|days| !days.is_empty()),
             query: UsageQuery { from, to, ..query.clone() },
             created: local_day(zone, account.created_at),
@@ -162,12 +178,40 @@ impl Ledger {
         })
     }
 
+    /// The accounts whose parent this is, in order of their ids.
+    fn children_of(&self, parent: &Arc<str>) -> Result<Vec<(Arc<str>, AccountNumber)>, ServiceError> {
+        let mut children = Vec::new();
+        let mut query = AccountQuery { limit: ACCOUNTS_PAGE, ..AccountQuery::default() };
+        loop {
+            let page = self.accounts(&query)?;
+            let of_parent = page.iter().filter(|account| account.parent.as_ref() == Some(parent));
+            children.extend(of_parent.map(|account| (account.id.clone(), account.number)));
+            match page.last().filter(|_| page.len() == ACCOUNTS_PAGE) {
+                Some(last) => query.after = Some(last.id.to_string()),
+                None => return Ok(children),
+            }
+        }
+    }
+
+    /// Shows each day of a stretch on which anything was used, with whose it is.
+    fn each_day(
+        &self,
+        span: &Span,
+        stretch: &RangeInclusive<i32>,
+        mut show: impl FnMut(&Arc<str>, i32, &DayUsage) -> Result<(), ServiceError>,
+    ) -> Result<(), ServiceError> {
+        for (company, number) in &span.accounts {
+            for (day, usage) in self.store().usage(*number, stretch.clone())? {
+                show(company, day, &usage)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn usage_summary(&self, span: &Span) -> Result<UsageSummary, ServiceError> {
         let mut summary = Summing::default();
         for stretch in span.stretches() {
-            for (day, usage) in self.store().usage(span.number, stretch)? {
-                summary.add(day, &usage)?;
-            }
+            self.each_day(span, &stretch, |_, day, usage| summary.add(day, usage))?;
         }
         Ok(span.summary(&summary))
     }
@@ -180,9 +224,7 @@ impl Ledger {
     ) -> Result<Vec<UsageGroup>, ServiceError> {
         let mut groups = Groups::new(&span.query.group_by);
         for stretch in stretches {
-            for (day, usage) in self.store().usage(span.number, stretch.clone())? {
-                groups.add(day, &usage)?;
-            }
+            self.each_day(span, stretch, |company, day, usage| groups.add(company, day, usage))?;
         }
         Ok(groups.finish())
     }
@@ -239,8 +281,8 @@ struct Summing {
 impl Summing {
     fn add(&mut self, day: i32, usage: &DayUsage) -> Result<(), ServiceError> {
         for row in &usage.rows {
-            let first = self.found.as_ref().map_or(day, |found| *found.start());
-            self.found = Some(first..=day);
+            let known = self.found.clone().unwrap_or(day..=day);
+            self.found = Some(day.min(*known.start())..=day.max(*known.end()));
             self.total = sum(self.total, row.credits)?;
             self.events = self.events.saturating_add(row.events);
         }
@@ -267,11 +309,11 @@ impl<'a> Groups<'a> {
         Self { keys, sums: BTreeMap::new(), groups_max }
     }
 
-    fn add(&mut self, day: i32, usage: &DayUsage) -> Result<(), ServiceError> {
+    fn add(&mut self, company: &Arc<str>, day: i32, usage: &DayUsage) -> Result<(), ServiceError> {
         for row in &usage.rows {
-            let mut key: Vec<KeyValue> = self.keys.iter().map(|key| value(*key, day, &row.name)).collect();
+            let mut key: Vec<KeyValue> = self.keys.iter().map(|key| value(*key, company, day, &row.name)).collect();
             if self.sums.len() >= self.groups_max && !self.sums.contains_key(&key) {
-                key = self.keys.iter().map(|key| value(*key, day, &UsageName::Other)).collect();
+                key = self.keys.iter().map(|key| value(*key, company, day, &UsageName::Other)).collect();
             }
             self.sums.entry(key).or_default().add(row)?;
         }
@@ -308,9 +350,10 @@ impl Sums {
     }
 }
 
-fn value(key: UsageKey, day: i32, name: &UsageName) -> KeyValue {
+fn value(key: UsageKey, company: &Arc<str>, day: i32, name: &UsageName) -> KeyValue {
     let named = match (key, name) {
         (UsageKey::Day, _) => return KeyValue::Day(day),
+        (UsageKey::Company, _) => Some(company.clone()),
         (_, UsageName::Other) | (UsageKey::Agent, UsageName::OtherAgents { .. }) => Some(Arc::from(OTHER)),
         (UsageKey::Model, UsageName::Named { model, .. } | UsageName::OtherAgents { model, .. }) => model.clone(),
         (UsageKey::Agent, UsageName::Named { agent, .. }) => agent.clone(),
@@ -346,7 +389,7 @@ mod tests {
     fn names_beyond_all_bounds_are_counted_together_unless_days_are_kept_apart() {
         let groups = |keys: &[UsageKey]| {
             let mut groups = Groups::new(keys);
-            (0..120).for_each(|day| groups.add(day, &day_of_new_names(day, 100)).unwrap());
+            (0..120).for_each(|day| groups.add(&"acme".into(), day, &day_of_new_names(day, 100)).unwrap());
             groups.finish()
         };
         let by_model = groups(&[UsageKey::Model, UsageKey::Activity]);

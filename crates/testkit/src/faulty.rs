@@ -15,18 +15,31 @@ pub struct FaultyStore<S> {
     inner: S,
     broken: AtomicBool,
     conflicts_left: AtomicU64,
+    /// How many commits succeed before everything fails; none set where it is the highest number.
+    good_left: AtomicU64,
     commits: AtomicU64,
 }
 
 impl<S> FaultyStore<S> {
     /// Wraps a store; it works until it is told otherwise.
     pub fn new(inner: S) -> Self {
-        Self { inner, broken: AtomicBool::new(false), conflicts_left: AtomicU64::new(0), commits: AtomicU64::new(0) }
+        Self {
+            inner,
+            broken: AtomicBool::new(false),
+            conflicts_left: AtomicU64::new(0),
+            good_left: AtomicU64::new(u64::MAX),
+            commits: AtomicU64::new(0),
+        }
     }
 
     /// Makes every commit and every recovery fail, or work again.
     pub fn break_down(&self, broken: bool) {
         self.broken.store(broken, Ordering::SeqCst);
+    }
+
+    /// Makes everything fail, as [`FaultyStore::break_down`] does, once so many commits have succeeded.
+    pub fn break_down_after(&self, commits: u64) {
+        self.good_left.store(commits, Ordering::SeqCst);
     }
 
     /// Makes the next commits answer that each of their accounts had moved on.
@@ -53,6 +66,12 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         self.failing()?;
         let less = |left: u64| left.checked_sub(1);
+        let counted = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
+        if self.good_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted).is_err() {
+            self.good_left.store(u64::MAX, Ordering::SeqCst);
+            self.break_down(true);
+            self.failing()?;
+        }
         if self.conflicts_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
             return Ok(Committed { conflicts: (0..batch.accounts.len()).collect() });
         }

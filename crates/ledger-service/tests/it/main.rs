@@ -3,8 +3,10 @@
 
 mod breakdown;
 mod charging;
+mod holding;
 mod outages;
 mod reading;
 mod receipts;
 mod repricing;
 mod time;
+mod transfers;
