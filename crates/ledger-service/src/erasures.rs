@@ -9,6 +9,9 @@ use ledger_core::{Body, Command, Details, Timestamp};
 use ledger_store::{EntryQuery, Recorded, details_of};
 use std::sync::Arc;
 
+/// How many stretches of entries one request may name: its own entry must fit a record of the journal.
+const STRETCHES_MAX: usize = 500_000;
+
 /// How many entries are looked through at a time.
 const PAGE_ITEMS: usize = 1000;
 
@@ -64,8 +67,16 @@ impl Ledger {
         let content = content.finish();
         let (ledger, of) = (self.clone(), account.clone());
         let entries = off_the_runtime(move || ledger.to_erase(&of, &target)).await?;
-        let details = by.details();
-        let acted = self.act(Act::new(account, &by.key, content, Command::Erase(ranges(&entries)), details)).await?;
+        let ranges = ranges(&entries);
+        if ranges.len() > STRETCHES_MAX {
+            let reason = format!(
+                "names entries in {} separate stretches, and one request may name {STRETCHES_MAX}; \
+                 erase part of it first, by `before`",
+                ranges.len()
+            );
+            return Err(ServiceError::field("entries", reason));
+        }
+        let acted = self.act(Act::new(account, &by.key, content, Command::Erase(ranges), by.details())).await?;
         let recorded = acted.entry()?;
         if let Body::Erasure { entries } = &recorded.sealed.entry.body {
             let sequences = entries.iter().flat_map(|(first, last)| *first..=*last).collect();
