@@ -6,8 +6,12 @@ use crate::error::ServiceError;
 use crate::ledger::Ledger;
 use ledger_core::account::Totals;
 use ledger_core::{Account, Amount, Body, Source};
-use ledger_store::{Recorded, past};
+use ledger_store::{EntryQuery, Recorded, past};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// How many entries are read at a time.
+const STRETCH: u64 = 1000;
 
 /// Names of the accounts of the books, as plain-text accounting programs want them.
 pub const BOOKS: [&str; 14] = [
@@ -44,6 +48,9 @@ pub struct JournalReader {
     ledger: Arc<Ledger>,
     account: Arc<Account>,
     past: Option<Account>,
+    /// Entries that were read and not yet handed out.
+    read: VecDeque<Arc<Recorded>>,
+    /// The sequence of the first that was not read.
     next: u64,
 }
 
@@ -51,7 +58,7 @@ impl JournalReader {
     /// A reader that stands before the first entry. What is booked after it began is not read.
     pub fn new(ledger: Arc<Ledger>, id: &str) -> Result<Self, ServiceError> {
         let account = ledger.committed(id)?;
-        Ok(Self { ledger, account, past: None, next: 1 })
+        Ok(Self { ledger, account, past: None, read: VecDeque::new(), next: 1 })
     }
 
     /// The account as it is after the last entry that will be read.
@@ -61,11 +68,12 @@ impl JournalReader {
 
     /// The next entry; `None` at the end.
     pub fn next_entry(&mut self) -> Result<Option<Posted>, ServiceError> {
-        if self.next > self.account.sequence {
-            return Ok(None);
+        if self.read.is_empty() {
+            self.read_on()?;
         }
-        let missing = || ServiceError::Internal { detail: format!("entry {} is gone", self.next) };
-        let recorded = self.ledger.store().entry(self.account.number, self.next)?.ok_or_else(missing)?;
+        let Some(recorded) = self.read.pop_front() else {
+            return Ok(None);
+        };
         let before = self.past.as_ref().map_or(Totals::default(), |account| account.totals);
         let source = match &recorded.sealed.entry.body {
             Body::Grant(grant) => Some(grant.source),
@@ -78,8 +86,24 @@ impl JournalReader {
         let after = past::step(self.past.take(), &recorded)?;
         let postings = postings(source, &before, &after.totals);
         self.past = Some(after);
-        self.next = self.next.saturating_add(1);
         Ok(Some(Posted { recorded, postings }))
+    }
+
+    /// Reads the next stretch of entries; a store reads them from the newest to the oldest.
+    fn read_on(&mut self) -> Result<(), ServiceError> {
+        let end = self.next.saturating_add(STRETCH).min(self.account.sequence.saturating_add(1));
+        let mut before = end;
+        while before > self.next {
+            let limit = usize::try_from(before - self.next).unwrap_or(usize::MAX);
+            let query = EntryQuery { before: Some(before), limit, ..EntryQuery::default() };
+            let page = self.ledger.store().entries(self.account.number, &query)?;
+            let gap = || ServiceError::Internal { detail: format!("an entry before {before} is gone") };
+            let first = page.entries.last().ok_or_else(gap)?.sealed.entry.sequence;
+            page.entries.into_iter().for_each(|recorded| self.read.push_front(recorded));
+            before = first;
+        }
+        self.next = end;
+        Ok(())
     }
 }
 

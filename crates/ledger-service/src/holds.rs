@@ -173,7 +173,7 @@ impl Ledger {
         let content = input.content();
         let (account, known) = self.known(&input.account, &keys, content)?;
         if let Some(recorded) = known {
-            return self.hold_reply(&account, recorded, true);
+            return self.hold_reply(&account, &opening_of(&recorded)?, recorded, true);
         }
         self.check_may_spend(&account)?;
         let mut terms = HoldTerms {
@@ -212,7 +212,8 @@ impl Ledger {
         };
         let written = self.submit_one(request).await?;
         let acted = self.acted(written)?;
-        self.hold_reply(&acted.account, acted.entry()?, acted.replay)
+        let recorded = acted.entry()?;
+        self.hold_reply(&acted.account, &opening_of(&recorded)?, recorded, acted.replay)
     }
 
     /// Does something to a hold, under an `Idempotency-Key`.
@@ -221,10 +222,10 @@ impl Ledger {
         let content = step.content(hold);
         let keys = [key_fingerprint(&named.id, KeyKind::Header, key)];
         let (account, known) = self.known(&named.id, &keys, content)?;
-        if let Some(recorded) = known {
-            return self.hold_reply(&account, recorded, true);
-        }
         let opening = self.opening(&account, sequence)?.ok_or_else(|| not_found(hold))?;
+        if let Some(recorded) = known {
+            return self.hold_reply(&account, &opening, recorded, true);
+        }
         if matches!(step, HoldStep::Extend { .. }) {
             self.check_may_spend(&account)?;
         }
@@ -246,7 +247,7 @@ impl Ledger {
             }
             acted => acted?,
         };
-        self.hold_reply(&acted.account, acted.entry()?, acted.replay)
+        self.hold_reply(&acted.account, &opening, acted.entry()?, acted.replay)
     }
 
     /// The command of a step, priced by what the hold has pinned; with the attributes that the price may depend on.
@@ -295,11 +296,15 @@ impl Ledger {
         })
     }
 
-    fn hold_reply(&self, account: &Account, recorded: Arc<Recorded>, replay: bool) -> Result<HoldReply, ServiceError> {
+    fn hold_reply(
+        &self,
+        account: &Account,
+        opening: &Opening,
+        recorded: Arc<Recorded>,
+        replay: bool,
+    ) -> Result<HoldReply, ServiceError> {
         let entry = &recorded.sealed.entry;
-        let other = || ServiceError::Internal { detail: format!("entry {} is of no hold", entry.id()) };
-        let hold = entry.body.hold(entry.sequence).ok_or_else(other)?;
-        let opening = self.opening(account, hold)?.ok_or_else(other)?;
+        let hold = entry.body.hold(entry.sequence).ok_or_else(|| of_no_hold(&recorded))?;
         let (covers, quantities) = match &entry.body {
             Body::Hold(opened) => (opened.covered(), &opened.quantities),
             Body::Extension(extended) => (extended.held.checked_add(extended.settled), &extended.quantities),
@@ -309,7 +314,7 @@ impl Ledger {
         // An extension by time, or by credits, covers the usage that the hold was opened for.
         let quantities = if quantities.is_empty() { &opening.opened.quantities } else { quantities };
         let covered_until = match covers {
-            Some(covers) => self.covered_until(account, &opening, quantities, covers)?,
+            Some(covers) => self.covered_until(account, opening, quantities, covers)?,
             None => None,
         };
         let rating = opening.opened.terms.rating.clone();
@@ -318,14 +323,9 @@ impl Ledger {
 
     /// The entry that opened a hold.
     fn opening(&self, account: &Account, sequence: u64) -> Result<Option<Opening>, ServiceError> {
-        let Some(recorded) = self.store().entry(account.number, sequence)? else {
-            return Ok(None);
-        };
-        let Body::Hold(opened) = &recorded.sealed.entry.body else {
-            return Ok(None);
-        };
-        let details = recorded.details.as_ref().map(details_of).transpose()?.unwrap_or_default();
-        Ok(Some(Opening { opened: (**opened).clone(), attributes: details.attributes, id: details.id }))
+        let recorded = self.store().entry(account.number, sequence)?;
+        let opened = recorded.filter(|recorded| matches!(recorded.sealed.entry.body, Body::Hold(_)));
+        opened.map(|recorded| opening_of(&recorded)).transpose()
     }
 
     /// The plugin that a rating names: it may no longer be live.
@@ -345,6 +345,20 @@ struct Opening {
     opened: HoldOpened,
     attributes: Vec<(String, String)>,
     id: Option<String>,
+}
+
+/// How a hold began, by the entry that opened it.
+fn opening_of(recorded: &Recorded) -> Result<Opening, ServiceError> {
+    let Body::Hold(opened) = &recorded.sealed.entry.body else {
+        return Err(of_no_hold(recorded));
+    };
+    let details = recorded.details.as_ref().map(details_of).transpose()?.unwrap_or_default();
+    Ok(Opening { opened: (**opened).clone(), attributes: details.attributes, id: details.id })
+}
+
+/// A key stands for one kind of request, so that its entry is of that kind; anything else is damage.
+fn of_no_hold(recorded: &Recorded) -> ServiceError {
+    ServiceError::Internal { detail: format!("entry {} is of no hold", recorded.sealed.entry.id()) }
 }
 
 fn not_found(hold: &str) -> ServiceError {

@@ -5,7 +5,7 @@ use super::command::{
 };
 use super::giving::{Back, give_earmarks_back, refunds};
 use super::grants::reissue;
-use super::spending::headroom;
+use super::spending::overage_headroom;
 use crate::account::{Account, Grant, Hold};
 use crate::amount::Amount;
 use crate::entry::{Body, Draw, HoldEnded, HoldExtended, HoldOpened, HoldTerms, OnExcess, Settle, Status};
@@ -46,7 +46,7 @@ fn cover(
     now: Timestamp,
 ) -> Result<Covered, Refusal> {
     let (earmarks, beyond) = account.grants.draw_in_order(credits);
-    let headroom = headroom(account, plans, now, false);
+    let headroom = overage_headroom(account, plans, now);
     let overage = if rule == OnExcess::Cap { Amount::ZERO } else { beyond.min(headroom) };
     let available = more(account.totals.remaining, headroom)?;
     Ok(Covered { earmarks, overage, shortfall: less(beyond, overage)?, available })
@@ -109,7 +109,7 @@ pub(super) fn extend(
         let (held, settled) = (covered, hold.settled);
         return Err(Refusal::ExceedsHold { requested: priced.price, settled, held, available: cover.available });
     }
-    let added = more(less(needed, cover.shortfall)?, Amount::ZERO)?;
+    let added = less(needed, cover.shortfall)?;
     let ends = request.ttl_ms.map_or(hold.expires_at, |ttl_ms| now.plus_millis(ttl_ms));
     Ok(HoldExtended {
         hold: hold.sequence,

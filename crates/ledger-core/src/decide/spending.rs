@@ -52,16 +52,7 @@ pub(super) fn charge(
 
 /// How much further into debt the plan lets the account go, what open holds rest on counted as if it were debt.
 pub fn overage_headroom(account: &Account, plans: &PlanBook, now: Timestamp) -> Amount {
-    headroom(account, plans, now, false)
-}
-
-/// The same, with the plan's grace: for what was held for, and went on a little longer.
-pub(super) fn headroom(account: &Account, plans: &PlanBook, now: Timestamp, with_grace: bool) -> Amount {
-    let allowed = |plan: &crate::plan::Plan| {
-        let grace = if with_grace { plan.grace } else { Amount::ZERO };
-        plan.overage_limit.checked_add(grace)
-    };
-    let limit = plans.in_force(&account.plan, now).and_then(allowed).unwrap_or_default();
+    let limit = plans.in_force(&account.plan, now).map_or(Amount::ZERO, |plan| plan.overage_limit);
     let used = account.totals.debt.checked_add(account.totals.overage_held);
     let left = used.and_then(|used| limit.checked_sub(used));
     left.filter(|left| left.is_positive()).unwrap_or_default()

@@ -1,9 +1,9 @@
 //! Transfers between a parent and its children: whatever breaks between the two sides, nothing is lost, and nothing
 //! arrives twice.
 
-use ledger_core::Amount;
-use ledger_service::{AccountInput, Acted, ByHand, ServiceError, TransferInput};
-use testkit::Kit;
+use ledger_core::{Amount, Refusal, Status};
+use ledger_service::{AccountInput, Acted, ByHand, ServiceError, Settings, TransferInput};
+use testkit::{Kit, messages, settings};
 
 async fn family() -> Kit {
     let kit = Kit::new();
@@ -58,6 +58,23 @@ async fn a_transfer_that_breaks_anywhere_arrives_once() {
             ("900".parse().unwrap(), "101".parse().unwrap())
         );
         assert_eq!(kit.ledger.run_due().await.unwrap(), 0, "nothing is left to be done");
+    }
+}
+
+#[tokio::test]
+async fn a_suspended_parent_stops_its_children_where_that_is_set() {
+    for stops in [false, true] {
+        let kit = Kit::with(Settings { suspended_parents_stop_children: stops, ..settings() });
+        kit.open_account("agency", "pro").await;
+        let parent = Some("agency".into());
+        let child = AccountInput { account: "shop".into(), plan: "free".into(), parent, ..Default::default() };
+        kit.ledger.put_account(child).await.unwrap();
+        let status = Some(Status::Suspended);
+        let suspended = AccountInput { account: "agency".into(), plan: "pro".into(), status, ..Default::default() };
+        kit.ledger.put_account(suspended).await.unwrap();
+        let charged = kit.ledger.charge(messages("shop", "e", 1)).await;
+        let refused = matches!(charged, Err(ServiceError::Refused(Refusal::AccountSuspended)));
+        assert_eq!((refused, charged.is_ok()), (stops, !stops));
     }
 }
 

@@ -106,6 +106,33 @@ async fn three_months_are_what_the_page_says_and_what_accountants_count() {
     live(&mut story).await;
     assert!(PAGE.contains(&story.table), "docs/ledger.md must hold this table:\n{}", story.table);
 
+    // The second cycle, from 28 February to 31 March: 1,640 + 1,000 + 60 = 2,000 + 640 + 60.
+    let statement = expect(&story.client, Call::get("/v1/accounts/acme/statements/2"), 200).await;
+    for (field, credits) in [
+        ("granted", "1000"),
+        ("charged", "2000"),
+        ("refunded", "60"),
+        ("consumed", "1940"),
+        ("expired", "640"),
+        ("purchased", "0"),
+        ("occurred_before_cycle", "0"),
+    ] {
+        assert_eq!(statement[field], credits, "{field}");
+    }
+    assert_eq!(
+        (&statement["opening"]["remaining"], &statement["closing"]["remaining"]),
+        (&json!("1640"), &json!("60"))
+    );
+    assert_eq!(
+        statement["by_activity"],
+        json!([
+            { "activity": "voice_outbound", "credits": "1800", "events": 1 },
+            { "activity": "voice_inbound", "credits": "140", "events": 1 },
+        ])
+    );
+    let of_an_instant = Call::get("/v1/accounts/acme/statements/2026-03-15T00:00:00Z");
+    assert_eq!(expect(&story.client, of_an_instant, 200).await, statement);
+
     let journal = async |format: &str| {
         let call = Call::get(format!("/v1/accounts/acme/journal?format={format}"));
         let answer = story.client.send(&call).await.unwrap();

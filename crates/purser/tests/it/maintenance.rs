@@ -363,7 +363,7 @@ async fn a_backup_is_broken_off_by_a_stop_and_another_is_refused_meanwhile() {
     let slow = slow.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     let part = root.path().join("one.tar.part");
     while std::fs::metadata(&part).map_or(0, |file| file.len()) == 0 {
-        std::thread::sleep(std::time::Duration::from_millis(10));
+        std::thread::yield_now();
     }
     let refused = ended(&run(&["backup"], &[("", &other), ("--data", &data)]), 1);
     assert!(refused.contains("maintenance-running"), "{refused}");
