@@ -165,6 +165,7 @@ fn holds(criterion: &mut Criterion) {
         late_ms_max: 0,
         ended: None,
         grants: Vec::new(),
+        charges: Vec::new(),
     }));
     clones_and_executes(criterion, "settle and clone, 10000 holds", &busy, &plans, &settle);
 }

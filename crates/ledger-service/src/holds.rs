@@ -18,10 +18,10 @@ use crate::ports::PricingPlugin;
 use crate::writer::{Request, Task};
 use ledger_core::entry::HoldOpened;
 use ledger_core::{
-    Account, Amount, Body, Command, Details, ExtendRequest, HoldRequest, HoldTerms, IdKind, OnExcess, Priced, Quantity,
-    Rating, Refusal, ReleaseRequest, Salted, SettleRequest, Timestamp, UsageEvent,
+    Account, Amount, Body, ChargeMade, Command, Details, ExtendRequest, HoldRequest, HoldTerms, IdKind, OnExcess,
+    Priced, Quantity, Rating, Refusal, ReleaseRequest, Salted, SettleRequest, Timestamp, UsageEvent,
 };
-use ledger_store::{Instance, KeyKind, Recorded, details_of};
+use ledger_store::{EntryQuery, Instance, KeyKind, Recorded, details_of};
 use std::sync::Arc;
 
 /// How much is to be set aside, or is settled: since the hold was opened.
@@ -95,6 +95,9 @@ pub struct HoldReply {
     /// How long what is settled and set aside lasts; `None` where the usage has no seconds, or without an end.
     pub covered_until: Option<Timestamp>,
 }
+
+/// How many entries are read at a time to find a hold's settles.
+const SETTLES_PAGE: usize = 1000;
 
 type Attributes = Vec<(String, String)>;
 
@@ -280,14 +283,18 @@ impl Ledger {
             }
             HoldStep::Settle { amount, is_final } => {
                 let (priced, attributes, instance) = price(amount)?;
-                let drawn = account.holds.get(sequence).into_iter().flat_map(|hold| &hold.collected);
-                let grants = if is_final {
-                    self.terms_of_grants(account, drawn.filter_map(|collected| collected.grant))?
-                } else {
-                    Vec::new()
+                // Only in the end a total may be lower than before, and give back what was taken.
+                let charges = match account.holds.get(sequence) {
+                    None if is_final => self.settles_of(account, sequence, terms)?,
+                    _ => Vec::new(),
                 };
+                let of_open = account.holds.get(sequence).into_iter().flat_map(|hold| &hold.collected);
+                let of_ended = charges.iter().flat_map(|charge| &charge.taken).filter_map(|(grant, _)| *grant);
+                let drawn = of_open.filter_map(|collected| collected.grant).chain(of_ended);
+                let grants = if is_final { self.terms_of_grants(account, drawn)? } else { Vec::new() };
                 let late_ms_max = self.settings().max_age_ms;
-                let request = SettleRequest { hold: sequence, priced, is_final, late_ms_max, ended: None, grants };
+                let request =
+                    SettleRequest { hold: sequence, priced, is_final, late_ms_max, ended: None, grants, charges };
                 (Command::SettleHold(Box::new(request)), attributes, instance)
             }
             HoldStep::Release => {
@@ -326,6 +333,30 @@ impl Ledger {
         let recorded = self.store().entry(account.number, sequence)?;
         let opened = recorded.filter(|recorded| matches!(recorded.sealed.entry.body, Body::Hold(_)));
         opened.map(|recorded| opening_of(&recorded)).transpose()
+    }
+
+    /// What the settles of a hold took, the last first.
+    fn settles_of(&self, account: &Account, hold: u64, terms: &HoldTerms) -> Result<Vec<ChargeMade>, ServiceError> {
+        let named = |name: &Option<Arc<str>>| name.as_deref().map(str::to_owned);
+        let mut query = EntryQuery {
+            entry_type: Some("charge".to_owned()),
+            activity: Some(terms.activity.to_string()),
+            agent: named(&terms.agent),
+            model: named(&terms.model),
+            limit: SETTLES_PAGE,
+            ..EntryQuery::default()
+        };
+        let mut charges = Vec::new();
+        loop {
+            let page = self.store().entries(account.number, &query)?;
+            let of_hold = page.entries.iter().map(|recorded| &recorded.sealed.entry);
+            let of_hold = of_hold.filter(|entry| entry.body.hold(entry.sequence) == Some(hold));
+            charges.extend(of_hold.filter_map(ChargeMade::of));
+            match page.next.filter(|next| *next > hold) {
+                Some(next) => query.before = Some(next),
+                None => return Ok(charges),
+            }
+        }
     }
 
     /// The plugin that a rating names: it may no longer be live.

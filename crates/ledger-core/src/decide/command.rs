@@ -144,6 +144,8 @@ pub struct SettleRequest {
     pub ended: Option<Box<EndedHold>>,
     /// Grants of the account that may have been spent, for a total that is lower in the end.
     pub grants: Vec<GrantTerms>,
+    /// What the settles of a hold that has ended took, the last first: an account remembers those of open holds only.
+    pub charges: Vec<ChargeMade>,
 }
 
 /// A hold to be given back.

@@ -195,8 +195,8 @@ struct Taken {
 }
 
 /// Debits the price of all less what was settled. A final total that is lower refunds the difference, as far as that was
-/// not given back by hand before. After the hold has expired a lower total is refused, final or not: what its settles
-/// took is known to the journal only, and a refund of them gives it back.
+/// not given back by hand before. What the settles of an expired hold took is known to the journal only, and must have
+/// been read whole.
 pub(super) fn settle(
     account: &Account,
     plans: &PlanBook,
@@ -208,7 +208,8 @@ pub(super) fn settle(
     let as_before = || Priced { quantities: hold.quantities.clone(), items: Arc::default(), price: hold.priced };
     let priced = request.priced.clone().unwrap_or_else(as_before);
     let is_lower = priced.price < hold.priced || used_less(hold.quantities, &priced.quantities);
-    if is_lower && (!request.is_final || is_late) {
+    let charges = hold.open.map_or_else(|| Cow::Borrowed(&request.charges), |open| Cow::Owned(charges_of(open)));
+    if is_lower && !(request.is_final && collected(&charges)? == hold.settled) {
         return Err(Refusal::UsageDecreased { previous: hold.priced, stated: priced.price });
     }
     let needed = less(priced.price, hold.settled)?;
@@ -236,9 +237,8 @@ pub(super) fn settle(
         left.iter().try_fold(overage_held, |sum, earmark| more(sum, earmark.credits))?
     };
     // What was given back by hand already is not given back once more.
-    let charges = hold.open.map(charges_of).unwrap_or_default();
     let mut refundable = Amount::ZERO;
-    for charge in &charges {
+    for charge in charges.iter() {
         let given = account.acts.refunds.get(&charge.sequence).copied().unwrap_or_default();
         refundable = more(refundable, less(charge.collected().ok_or(OUT_OF_RANGE)?, given)?)?;
     }
@@ -272,6 +272,12 @@ pub(super) fn settle(
         bodies.extend(refunds(&settled, &request.grants, &charges, refunded, now)?);
     }
     Ok(bodies)
+}
+
+/// What charges took in all.
+fn collected(charges: &[ChargeMade]) -> Result<Amount, Refusal> {
+    let one = |charge: &ChargeMade| charge.collected().ok_or(OUT_OF_RANGE);
+    charges.iter().try_fold(Amount::ZERO, |sum, charge| more(sum, one(charge)?))
 }
 
 /// Whether any unit's total is lower than it was.

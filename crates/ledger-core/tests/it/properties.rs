@@ -342,8 +342,15 @@ fn ten_thousand_open_holds_work_and_end() {
     // One settled, one released, one extended; the others end by themselves in the next minute.
     let holds: Vec<u64> = account.holds.iter().map(|hold| hold.sequence).collect();
     let priced = Some(Priced { price: amount("0.05"), ..Priced::default() });
-    let settle =
-        SettleRequest { hold: holds[5000], priced, is_final: true, late_ms_max: 0, ended: None, grants: Vec::new() };
+    let settle = SettleRequest {
+        hold: holds[5000],
+        priced,
+        is_final: true,
+        late_ms_max: 0,
+        ended: None,
+        grants: Vec::new(),
+        charges: Vec::new(),
+    };
     run(&mut account, &Command::SettleHold(Box::new(settle)), start.plus_millis(1000));
     run(&mut account, &Command::ReleaseHold(ReleaseRequest { hold: holds[1], ended: None }), start.plus_millis(1000));
     let extend = ExtendRequest { hold: holds[2], priced: None, ttl_ms: Some(3_600_000), ended: None };
@@ -455,6 +462,7 @@ fn extreme_command(account: &Account, journal: &[Sealed], random: &mut Random, n
             late_ms_max: i64::MAX,
             ended: None,
             grants,
+            charges: Vec::new(),
         })),
         7 => Command::ReleaseHold(ReleaseRequest { hold: any_hold, ended: None }),
         8 => match journal.iter().rev().find_map(|sealed| ChargeMade::of(&sealed.entry)) {

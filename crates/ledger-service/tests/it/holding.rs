@@ -85,6 +85,24 @@ async fn a_hold_that_has_expired_is_settled_afterwards_once() {
 }
 
 #[tokio::test]
+async fn a_lower_final_total_after_the_expiry_gives_back_what_the_settles_took() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    let opened = kit.ledger.open_hold(hold("acme", "run", "50", 1000)).await.unwrap();
+    let hold_id = id(&kit, "acme", opened.hold);
+    let settle = |messages: u64, is_final: bool| HoldStep::Settle { amount: usage(messages), is_final };
+    kit.ledger.step_hold(&hold_id, "s1", settle(10_000, false)).await.unwrap();
+    kit.ledger.step_hold(&hold_id, "s2", settle(30_000, false)).await.unwrap();
+    kit.wait_ms(5000);
+    let lower = kit.ledger.step_hold(&hold_id, "s3", settle(5_000, false)).await;
+    assert!(matches!(lower, Err(ServiceError::Refused(Refusal::UsageDecreased { .. }))));
+    kit.ledger.step_hold(&hold_id, "s4", settle(5_000, true)).await.unwrap();
+    let account = kit.ledger.account("acme").unwrap();
+    assert_eq!((account.totals.remaining, account.cycle.consumed), ("995".parse().unwrap(), "5".parse().unwrap()));
+    assert_eq!(kit.ledger.hold(&hold_id).unwrap().settled, "5".parse().unwrap());
+}
+
+#[tokio::test]
 async fn a_hold_that_ended_long_ago_is_known_still() {
     const DAY_MS: i64 = 86_400_000;
     let kit = Kit::new();

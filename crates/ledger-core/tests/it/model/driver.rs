@@ -413,6 +413,7 @@ impl Driver {
                 late_ms_max: LATE_MS,
                 ended: side.ended(hold).map(Box::new),
                 grants: side.terms.clone(),
+                charges: side.settles_of(hold),
             })),
             What::Release { hold } => {
                 Command::ReleaseHold(ReleaseRequest { hold, ended: side.ended(hold).map(Box::new) })
@@ -515,6 +516,15 @@ impl Side {
 
     fn ended(&self, hold: u64) -> Option<EndedHold> {
         self.last_about.get(&hold).and_then(|index| EndedHold::of(&self.journal[*index].entry))
+    }
+
+    /// What the settles of a hold that has ended took, the last first.
+    fn settles_of(&self, hold: u64) -> Vec<ChargeMade> {
+        if self.ended(hold).is_none() {
+            return Vec::new();
+        }
+        let entries = self.journal.iter().rev().map(|sealed| &sealed.entry);
+        entries.filter(|entry| entry.body.hold(entry.sequence) == Some(hold)).filter_map(ChargeMade::of).collect()
     }
 
     fn sent(&self, transfer: u64) -> Vec<ledger_core::Portion> {

@@ -174,6 +174,7 @@ impl World {
                     late_ms_max: words.after("late").map_or(LATE_DAYS * DAY_MS, duration),
                     ended: kept.ended(hold),
                     grants: kept.grant_terms(),
+                    charges: kept.settles_of(hold),
                 }))
             }
             "release" => {

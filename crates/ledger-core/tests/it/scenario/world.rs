@@ -3,8 +3,8 @@
 use super::describe::{refused, written};
 use crate::kit::{assert_conserved, remade};
 use ledger_core::{
-    Account, AccountNumber, Body, Command, EndedHold, GrantTerms, Opening, Plan, PlanBook, Sealed, Timestamp, execute,
-    grant_terms, open, recount,
+    Account, AccountNumber, Body, ChargeMade, Command, EndedHold, GrantTerms, Opening, Plan, PlanBook, Sealed,
+    Timestamp, execute, grant_terms, open, recount,
 };
 use std::collections::BTreeMap;
 
@@ -94,6 +94,12 @@ impl Kept {
     pub(super) fn ended(&self, hold: u64) -> Option<Box<EndedHold>> {
         let about = |sealed: &&Sealed| sealed.entry.body.hold(sealed.entry.sequence) == Some(hold);
         self.journal.iter().rev().find(about).and_then(|sealed| EndedHold::of(&sealed.entry)).map(Box::new)
+    }
+
+    /// What the settles of a hold took, the last first.
+    pub(super) fn settles_of(&self, hold: u64) -> Vec<ChargeMade> {
+        let entries = self.journal.iter().rev().map(|sealed| &sealed.entry);
+        entries.filter(|entry| entry.body.hold(entry.sequence) == Some(hold)).filter_map(ChargeMade::of).collect()
     }
 
     /// What entries say of all grants ever made.

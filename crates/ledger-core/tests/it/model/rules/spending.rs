@@ -131,7 +131,7 @@ impl Account {
             (Some(before), Some(now)) => now < before,
             _ => false,
         };
-        if (total < hold.priced || is_less_used) && (is_late || !is_final) {
+        if (total < hold.priced || is_less_used) && !is_final {
             return Said::UsageDecreased { previous: hold.priced, stated: total };
         }
         let needed = (total - hold.settled).max(0);
@@ -194,7 +194,7 @@ impl Account {
         let voided = self.give_back(&earmarks, now);
         self.reissue(voided, now);
         self.close_room();
-        let mut left = if is_late { 0 } else { too_much };
+        let mut left = too_much;
         for settle in settles.into_iter().rev() {
             let made = self.charges.iter().find(|made| made.id == settle).unwrap();
             let give = left.min(made.taken.iter().map(|(_, credits)| credits).sum::<i64>() - made.refunded);
