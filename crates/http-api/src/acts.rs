@@ -4,15 +4,15 @@ use crate::charges::IDEMPOTENCY_HIT;
 use crate::fields::{Fields, text};
 use axum::http::HeaderValue;
 use axum::response::Response;
-use ledger_service::{Acted, ByHand, ServiceError};
+use ledger_service::{Acted, ByHand, Caller, ServiceError};
 use ledger_store::Recorded;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Reads why something is done by hand.
-pub(crate) fn by_hand(fields: &mut Fields<'_>, key: String) -> ByHand {
+pub(crate) fn by_hand(fields: &mut Fields<'_>, key: String, caller: &Caller) -> ByHand {
     let reason = fields.required("reason", |value| text(value).map(Cow::into_owned));
-    ByHand { key, reason, actor: "admin".to_owned() }
+    ByHand { key, reason, actor: caller.name.to_string() }
 }
 
 /// Marks the answer to a request that had been done before.

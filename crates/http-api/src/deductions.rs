@@ -1,6 +1,7 @@
 //! `POST /v1/accounts/{account}/deductions`.
 
 use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::auth::Known;
 use crate::charges::{EntryAnswer, about, entry_answer};
 use crate::fields::{Fields, flag, positive_amount};
 use crate::headers::required_idempotency_key;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(account): Segment,
     headers: HeaderMap,
     body: JsonBody,
@@ -27,7 +29,7 @@ pub(crate) async fn create(
         account: account.as_str().into(),
         credits: fields.required("credits", positive_amount),
         allow_debt: fields.optional("allow_debt", flag).unwrap_or(false),
-        by: by_hand(&mut fields, key),
+        by: by_hand(&mut fields, key, &caller),
     };
     fields.finish()?;
     let acted = api.ledger.deduct(input).await.map_err(|error| about(error, &account))?;

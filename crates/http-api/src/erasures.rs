@@ -1,6 +1,7 @@
 //! `POST /v1/accounts/{account}/erasures`.
 
 use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::auth::Known;
 use crate::charges::{EntryAnswer, entry_answer};
 use crate::fields::{Fields, instant, text};
 use crate::headers::required_idempotency_key;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(account): Segment,
     headers: HeaderMap,
     body: JsonBody,
@@ -32,7 +34,7 @@ pub(crate) async fn create(
     if targets.len() != 1 {
         fields.problem("subject", "send exactly one of subject, entries and before");
     }
-    let by = by_hand(&mut fields, key);
+    let by = by_hand(&mut fields, key, &caller);
     fields.finish()?;
     let target = targets.pop().unwrap_or(ErasureTarget::Entries(Vec::new()));
     let acted = api.ledger.erase(account.as_str().into(), target, by).await?;

@@ -1,6 +1,7 @@
 //! `POST` and `GET /v1/accounts/{account}/grants`.
 
 use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::auth::Known;
 use crate::charges::{EntryAnswer, entry_answer};
 use crate::fields::{Fields, instant, member, positive_amount};
 use crate::headers::required_idempotency_key;
@@ -25,6 +26,7 @@ const BY_HAND: [(Source, &str); 2] = [(Source::Promotion, "promotion"), (Source:
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(account): Segment,
     headers: HeaderMap,
     body: JsonBody,
@@ -38,7 +40,7 @@ pub(crate) async fn create(
         priority: fields.optional("priority", priority),
         effective_at: fields.optional("effective_at", instant),
         expires_at: fields.optional("expires_at", instant),
-        by: by_hand(&mut fields, key),
+        by: by_hand(&mut fields, key, &caller),
     };
     fields.finish()?;
     let account = input.account.clone();
@@ -53,13 +55,14 @@ pub(crate) async fn create(
 /// `POST /v1/accounts/{account}/grants/{grant}/void`.
 pub(crate) async fn void(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segments(account, grant): Segments,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let key = required_idempotency_key(&headers)?;
     let mut fields = Fields::open(body.parse()?)?;
-    let by = by_hand(&mut fields, key);
+    let by = by_hand(&mut fields, key, &caller);
     fields.finish()?;
     let account: Arc<str> = account.into();
     let acted = api.ledger.void_grant(account.clone(), &grant, by).await?;

@@ -1,6 +1,7 @@
 //! Packs, purchases, and money that goes back.
 
 use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::auth::Known;
 use crate::charges::{EntryAnswer, entry_answer};
 use crate::fields::{Fields, flag, member, positive_amount, text};
 use crate::headers::required_idempotency_key;
@@ -57,6 +58,7 @@ pub(crate) async fn packs(State(api): State<Arc<Api>>, uri: Uri) -> Result<Respo
 /// `POST /v1/accounts/{account}/purchases`.
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(account): Segment,
     headers: HeaderMap,
     body: JsonBody,
@@ -82,7 +84,7 @@ pub(crate) async fn create(
     fields.optional("return_url", |value| text(value).map(drop));
     fields.finish()?;
     let item = item.unwrap_or(PurchaseItem::Credits(Amount::ZERO));
-    let input = PurchaseInput { account: account.as_str().into(), key, item, actor: "admin".to_owned() };
+    let input = PurchaseInput { account: account.as_str().into(), key, item, actor: caller.name.to_string() };
     let acted = api.ledger.purchase(input).await?;
     let recorded = entry_of(&acted)?;
     let entry = &recorded.sealed.entry;
@@ -193,6 +195,7 @@ impl<'a> PurchaseItemAnswer<'a> {
 /// `POST /v1/accounts/{account}/purchases/{purchase}/refunds`.
 pub(crate) async fn refund(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segments(account, purchase): Segments,
     headers: HeaderMap,
     body: JsonBody,
@@ -201,7 +204,7 @@ pub(crate) async fn refund(
     let mut fields = Fields::open(body.parse()?)?;
     let money = fields.optional("amount", positive_amount);
     let is_dispute = fields.optional("dispute", flag).unwrap_or(false);
-    let by = by_hand(&mut fields, key);
+    let by = by_hand(&mut fields, key, &caller);
     fields.finish()?;
     let acted = api.ledger.refund_purchase(account.as_str().into(), &purchase, money, is_dispute, by).await?;
     let recorded = entry_of(&acted)?;

@@ -1,6 +1,7 @@
 //! `POST /v1/charges/{charge}/refunds`.
 
 use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::auth::Known;
 use crate::charges::{EntryAnswer, entry_answer};
 use crate::fields::{Fields, positive_amount};
 use crate::headers::required_idempotency_key;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(charge): Segment,
     headers: HeaderMap,
     body: JsonBody,
@@ -23,7 +25,7 @@ pub(crate) async fn create(
     let key = required_idempotency_key(&headers)?;
     let mut fields = Fields::open(body.parse()?)?;
     let credits = fields.optional("credits", positive_amount);
-    let by = by_hand(&mut fields, key);
+    let by = by_hand(&mut fields, key, &caller);
     fields.finish()?;
     let acted = api.ledger.refund(&charge, credits, by).await?;
     let recorded = entry_of(&acted)?;

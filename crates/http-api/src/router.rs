@@ -1,28 +1,22 @@
 //! The routes, and what they share: bodies, pages, limits, fall-backs.
 
-use crate::auth::{Keys, require_key};
+use crate::auth::Keys;
 use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
-use crate::{
-    accounts, batch, charges, deductions, entries, erasures, grants, holds, journal, maintenance, plugins, purchases,
-    quotes, receipts, refunds, statements, subscriptions, test_clock, transfers, usage, wire,
-};
+use crate::{operations, wire};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::from_fn_with_state;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ledger_service::ports::Maintenance;
 use ledger_service::{Ledger, ServiceError, TestClock};
 use serde::Serialize;
-use serde_json::json;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -54,58 +48,9 @@ pub struct Limits {
 
 /// The service as HTTP.
 pub fn router(api: Arc<Api>) -> Router {
-    let closed = Router::new()
-        .route("/v1/accounts", get(accounts::list))
-        .route("/v1/verification", get(maintenance::verify))
-        .route("/v1/backup", get(maintenance::back_up))
-        .route("/v1/accounts/{account}", put(accounts::put).get(accounts::read))
-        .route("/v1/accounts/{account}/balance", get(accounts::read_balance))
-        .route("/v1/accounts/{account}/entries", get(entries::list))
-        .route("/v1/accounts/{account}/usage", get(usage::read))
-        .route("/v1/accounts/{account}/grants", post(grants::create).get(grants::list))
-        .route("/v1/accounts/{account}/grants/{grant}/void", post(grants::void))
-        .route("/v1/accounts/{account}/deductions", post(deductions::create))
-        .route("/v1/accounts/{account}/subscription", put(subscriptions::put))
-        .route("/v1/accounts/{account}/subscription/preview", post(subscriptions::preview))
-        .route("/v1/accounts/{account}/transfers", post(transfers::create))
-        .route("/v1/accounts/{account}/purchases", post(purchases::create).get(purchases::list))
-        .route("/v1/accounts/{account}/purchases/{purchase}/refunds", post(purchases::refund))
-        .route("/v1/accounts/{account}/statements/{cycle}", get(statements::read))
-        .route("/v1/accounts/{account}/journal", get(journal::read))
-        .route("/v1/accounts/{account}/erasures", post(erasures::create))
-        .route("/v1/packs", get(purchases::packs))
-        .route("/v1/plans", get(subscriptions::plans))
-        .route("/v1/holds", post(holds::create).get(holds::list))
-        .route("/v1/holds/{hold}", get(holds::read))
-        .route("/v1/holds/{hold}/settle", post(holds::settle))
-        .route("/v1/holds/{hold}/extend", post(holds::extend))
-        .route("/v1/holds/{hold}/release", post(holds::release))
-        .route("/v1/charges", post(charges::create))
-        .route("/v1/charges/{charge}/refunds", post(refunds::create))
-        .route("/v1/charges/batch", post(batch::create))
-        .route("/v1/charges/{charge}", get(charges::read))
-        .route("/v1/charges/{charge}/receipt", get(receipts::read))
-        .route("/v1/plugins/{name}/versions/{digest}", get(plugins::component))
-        .route("/v1/plugins/{name}/configs/{digest}", get(plugins::config))
-        .route("/v1/quotes", post(quotes::create))
-        .route("/v1/test-clock", post(test_clock::advance))
-        .route_layer(from_fn_with_state(api.clone(), require_key));
-    let open = Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz));
-    // The fall-backs tell a stranger which routes there are no more than this page does, so they want no key.
-    closed.merge(open).fallback(not_found).method_not_allowed_fallback(method_not_allowed).with_state(api)
-}
-
-async fn healthz() -> Response {
-    wire::json(StatusCode::OK, &json!({ "status": "ok" }))
-}
-
-async fn readyz(State(api): State<Arc<Api>>) -> Response {
-    if api.ledger.is_ready() {
-        wire::json(StatusCode::OK, &json!({ "status": "ready" }))
-    } else {
-        let detail = "the store is being reopened, or the server is shutting down".to_owned();
-        Problem::from(ServiceError::StorageUnavailable { detail }).into_response()
-    }
+    let routes = operations::all().into_iter().fold(Router::new(), |router, operation| operation.add_to(router, &api));
+    // The fall-backs tell a stranger which routes there are no more than the document does, so they want no key.
+    routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).with_state(api)
 }
 
 async fn not_found(uri: Uri) -> Problem {

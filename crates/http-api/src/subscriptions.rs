@@ -1,6 +1,7 @@
 //! Plans, and an account's change from one to another.
 
 use crate::accounts::{AccountAnswer, BalanceAnswer};
+use crate::auth::Known;
 use crate::fields::{Fields, flag, member, name};
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page, Segment, blocking};
@@ -9,7 +10,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::{Amount, Period, Plan, Timestamp};
-use ledger_service::{ServiceError, SubscriptionChange, SubscriptionInput};
+use ledger_service::{Caller, ServiceError, SubscriptionChange, SubscriptionInput};
 use serde::Serialize;
 use serde_json::{Value, json as value};
 use std::sync::Arc;
@@ -46,7 +47,7 @@ fn plan_answer(plan: &Plan) -> Value {
     })
 }
 
-fn input(account: &str, body: &JsonBody) -> Result<SubscriptionInput, ServiceError> {
+fn input(account: &str, caller: &Caller, body: &JsonBody) -> Result<SubscriptionInput, ServiceError> {
     let mut fields = Fields::open(body.parse()?)?;
     let input = SubscriptionInput {
         account: account.into(),
@@ -54,7 +55,7 @@ fn input(account: &str, body: &JsonBody) -> Result<SubscriptionInput, ServiceErr
         at_next_cycle: fields.optional("when", member(&WHEN)).unwrap_or(false),
         is_proportional: fields.optional("package_credits", member(&PACKAGE_CREDITS)).unwrap_or(true),
         restarts_cycle: fields.optional("restart_cycle", flag).unwrap_or(false),
-        actor: "admin".to_owned(),
+        actor: caller.name.to_string(),
     };
     fields.finish()?;
     Ok(input)
@@ -63,10 +64,11 @@ fn input(account: &str, body: &JsonBody) -> Result<SubscriptionInput, ServiceErr
 /// `PUT /v1/accounts/{account}/subscription`.
 pub(crate) async fn put(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(account): Segment,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let change = api.ledger.change_plan(&input(&account, &body)?).await?;
+    let change = api.ledger.change_plan(&input(&account, &caller, &body)?).await?;
     Ok(json(StatusCode::OK, &ChangeAnswer::new(&account, &change)))
 }
 
@@ -74,10 +76,11 @@ pub(crate) async fn put(
 /// key.
 pub(crate) async fn preview(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(account): Segment,
     body: JsonBody,
 ) -> Result<Response, Problem> {
-    let input = input(&account, &body)?;
+    let input = input(&account, &caller, &body)?;
     let ledger = api.ledger.clone();
     let change = blocking(move || ledger.preview_plan(&input)).await?;
     Ok(json(StatusCode::OK, &ChangeAnswer::new(&account, &change)))

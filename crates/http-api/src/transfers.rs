@@ -1,6 +1,7 @@
 //! `POST /v1/accounts/{account}/transfers`.
 
 use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::auth::Known;
 use crate::charges::{EntryAnswer, about, entry_answer};
 use crate::fields::{Fields, account_id, positive_amount};
 use crate::headers::required_idempotency_key;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    Known(caller): Known,
     Segment(account): Segment,
     headers: HeaderMap,
     body: JsonBody,
@@ -27,7 +29,7 @@ pub(crate) async fn create(
         from: account.as_str().into(),
         to: fields.required("to", account_id),
         credits: fields.required("credits", positive_amount),
-        by: by_hand(&mut fields, key),
+        by: by_hand(&mut fields, key, &caller),
     };
     fields.finish()?;
     let acted = api.ledger.transfer(input).await.map_err(|error| about(error, &account))?;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
 
+pub mod access;
 pub mod activity_kinds;
 mod acts;
 pub mod breakdown;
@@ -19,6 +20,7 @@ mod holds;
 pub mod idempotency;
 mod ledger;
 mod library;
+pub mod notices;
 mod plans;
 pub mod ports;
 mod purchases;
@@ -35,6 +37,7 @@ mod subscriptions;
 mod transfers;
 mod writer;
 
+pub use access::{Caller, Scope};
 pub use activity_kinds::{ActivityKind, ActivityKinds};
 pub use acts::{Acted, ByHand};
 pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageQuery, UsageSummary};

@@ -1,0 +1,108 @@
+//! An operation of the interface, defined once: the route, who may call it, and what the OpenAPI document says of it.
+
+use crate::auth;
+use crate::router::Api;
+use axum::Router;
+use axum::handler::Handler;
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use ledger_service::Scope;
+use std::sync::Arc;
+
+/// One method of one path.
+#[allow(dead_code, reason = "the document is made of it")]
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    /// As axum and OpenAPI both write it: `/v1/accounts/{account}`.
+    pub(crate) path: &'static str,
+    /// Its name in the OpenAPI document, and in the audit.
+    pub(crate) id: &'static str,
+    pub(crate) access: Access,
+    handler: MethodRouter<Arc<Api>>,
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "the guard reads it")]
+pub(crate) enum Access {
+    /// Anyone, without a key.
+    Open,
+    /// Whoever has one of these scopes.
+    Key { scopes: &'static [Scope], about: About },
+}
+
+/// Whose data it is about, so that nobody reaches an account that their key does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// `{account}` of the path.
+    Account,
+    /// The account whose number is in the identifier `{charge}` or `{hold}` of the path.
+    Identifier,
+    /// Accounts that the body or the query names: the handler asks [`auth::Known`] for each of them.
+    Named,
+    /// Nobody's.
+    Nobody,
+    /// Everybody's: a key for certain accounts may not.
+    Everybody,
+}
+
+impl Operation {
+    fn new<H: Handler<T, Arc<Api>>, T: 'static>(
+        method: Method,
+        filter: MethodFilter,
+        (path, id): (&'static str, &'static str),
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self { method, path, id, access, handler: on(filter, handler) }
+    }
+
+    /// A `GET`.
+    pub(crate) fn get<H: Handler<T, Arc<Api>>, T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::GET, MethodFilter::GET, (path, id), access, handler)
+    }
+
+    /// A `POST`.
+    pub(crate) fn post<H: Handler<T, Arc<Api>>, T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::POST, MethodFilter::POST, (path, id), access, handler)
+    }
+
+    /// A `PUT`.
+    pub(crate) fn put<H: Handler<T, Arc<Api>>, T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::PUT, MethodFilter::PUT, (path, id), access, handler)
+    }
+
+    /// A `DELETE`.
+    pub(crate) fn delete<H: Handler<T, Arc<Api>>, T: 'static>(
+        path: &'static str,
+        id: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        Self::new(Method::DELETE, MethodFilter::DELETE, (path, id), access, handler)
+    }
+
+    /// Adds it to the routes, behind its guard.
+    pub(crate) fn add_to(self, router: Router<Arc<Api>>, api: &Arc<Api>) -> Router<Arc<Api>> {
+        let handler = match self.access {
+            Access::Open => self.handler,
+            Access::Key { .. } => auth::guarded(self.handler, api, self.id, self.access),
+        };
+        router.route(self.path, handler)
+    }
+}

@@ -1,0 +1,118 @@
+//! Every operation of the interface. A route that is not here does not exist.
+
+use crate::operation::Access::{self, Key, Open};
+use crate::operation::{About, Operation};
+use crate::{
+    accounts, batch, charges, deductions, entries, erasures, grants, health, holds, journal, maintenance, plugins,
+    purchases, quotes, receipts, refunds, statements, subscriptions, test_clock, transfers, usage,
+};
+use ledger_service::Scope;
+
+const fn admin(about: About) -> Access {
+    Key { scopes: &[Scope::Admin], about }
+}
+
+const fn read(about: About) -> Access {
+    Key { scopes: &[Scope::Read], about }
+}
+
+const fn spend(about: About) -> Access {
+    Key { scopes: &[Scope::Charge], about }
+}
+
+/// What those who spend may read of their own doings.
+const fn spend_or_read(about: About) -> Access {
+    Key { scopes: &[Scope::Charge, Scope::Read], about }
+}
+
+const fn buy(about: About) -> Access {
+    Key { scopes: &[Scope::Purchase], about }
+}
+
+/// All of them, in the order in which the document lists them.
+pub(crate) fn all() -> Vec<Operation> {
+    use About::{Account, Everybody, Identifier, Named, Nobody};
+    vec![
+        // Spending.
+        Operation::post("/v1/charges", "charge", spend(Named), charges::create),
+        Operation::post("/v1/charges/batch", "chargeBatch", spend(Named), batch::create),
+        Operation::post("/v1/quotes", "quote", spend(Named), quotes::create),
+        Operation::get("/v1/charges/{charge}", "getCharge", spend_or_read(Identifier), charges::read),
+        Operation::post("/v1/charges/{charge}/refunds", "refundCharge", admin(Identifier), refunds::create),
+        Operation::get("/v1/charges/{charge}/receipt", "getReceipt", spend_or_read(Identifier), receipts::read),
+        Operation::post("/v1/holds", "openHold", spend(Named), holds::create),
+        Operation::get("/v1/holds", "listHolds", spend_or_read(Named), holds::list),
+        Operation::get("/v1/holds/{hold}", "getHold", spend_or_read(Identifier), holds::read),
+        Operation::post("/v1/holds/{hold}/settle", "settleHold", spend(Identifier), holds::settle),
+        Operation::post("/v1/holds/{hold}/extend", "extendHold", spend(Identifier), holds::extend),
+        Operation::post("/v1/holds/{hold}/release", "releaseHold", spend(Identifier), holds::release),
+        // Accounts.
+        Operation::get("/v1/accounts", "listAccounts", read(Named), accounts::list),
+        Operation::put("/v1/accounts/{account}", "putAccount", admin(Account), accounts::put),
+        Operation::get("/v1/accounts/{account}", "getAccount", read(Account), accounts::read),
+        Operation::get("/v1/accounts/{account}/balance", "getBalance", read(Account), accounts::read_balance),
+        Operation::post("/v1/accounts/{account}/grants", "grant", admin(Account), grants::create),
+        Operation::get("/v1/accounts/{account}/grants", "listGrants", read(Account), grants::list),
+        Operation::post("/v1/accounts/{account}/grants/{grant}/void", "voidGrant", admin(Account), grants::void),
+        Operation::post("/v1/accounts/{account}/deductions", "deduct", admin(Account), deductions::create),
+        Operation::put("/v1/accounts/{account}/subscription", "putSubscription", admin(Account), subscriptions::put),
+        Operation::post(
+            "/v1/accounts/{account}/subscription/preview",
+            "previewSubscription",
+            read(Account),
+            subscriptions::preview,
+        ),
+        Operation::post("/v1/accounts/{account}/transfers", "transfer", admin(Account), transfers::create),
+        Operation::post("/v1/accounts/{account}/erasures", "erase", admin(Account), erasures::create),
+        // Reading.
+        Operation::get("/v1/accounts/{account}/entries", "listEntries", read(Account), entries::list),
+        Operation::get("/v1/accounts/{account}/usage", "getUsage", read(Account), usage::read),
+        Operation::get("/v1/accounts/{account}/statements/{cycle}", "getStatement", read(Account), statements::read),
+        Operation::get("/v1/accounts/{account}/journal", "exportJournal", read(Account), journal::read),
+        // Buying.
+        Operation::get(
+            "/v1/packs",
+            "listPacks",
+            Key { scopes: &[Scope::Read, Scope::Purchase], about: Nobody },
+            purchases::packs,
+        ),
+        Operation::get(
+            "/v1/plans",
+            "listPlans",
+            Key { scopes: &[Scope::Read, Scope::Purchase], about: Nobody },
+            subscriptions::plans,
+        ),
+        Operation::post("/v1/accounts/{account}/purchases", "purchase", buy(Account), purchases::create),
+        Operation::get(
+            "/v1/accounts/{account}/purchases",
+            "listPurchases",
+            Key { scopes: &[Scope::Read, Scope::Purchase], about: Account },
+            purchases::list,
+        ),
+        Operation::post(
+            "/v1/accounts/{account}/purchases/{purchase}/refunds",
+            "refundPurchase",
+            admin(Account),
+            purchases::refund,
+        ),
+        // Plugins.
+        Operation::get(
+            "/v1/plugins/{name}/versions/{digest}",
+            "getPluginVersion",
+            Key { scopes: &[Scope::Read, Scope::Plugins], about: Nobody },
+            plugins::component,
+        ),
+        Operation::get(
+            "/v1/plugins/{name}/configs/{digest}",
+            "getPluginConfig",
+            Key { scopes: &[Scope::Read, Scope::Plugins], about: Nobody },
+            plugins::config,
+        ),
+        // Operating.
+        Operation::get("/v1/verification", "verify", admin(Everybody), maintenance::verify),
+        Operation::get("/v1/backup", "backUp", admin(Everybody), maintenance::back_up),
+        Operation::post("/v1/test-clock", "setTestClock", admin(Everybody), test_clock::advance),
+        Operation::get("/healthz", "getHealth", Open, health::healthz),
+        Operation::get("/readyz", "getReadiness", Open, health::readyz),
+    ]
+}
