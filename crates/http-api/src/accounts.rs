@@ -1,5 +1,6 @@
 //! Accounts and their balances.
 
+use crate::auth::Known;
 use crate::fields::{ACCOUNT_ID_RULE, Fields, account_id, instant, member, name, query_instant, text};
 use crate::json::Json;
 use crate::problem::Problem;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub(crate) async fn put(
     State(api): State<Arc<Api>>,
+    caller: Known,
     Segment(account): Segment,
     body: JsonBody,
 ) -> Result<Response, Problem> {
@@ -37,6 +39,9 @@ pub(crate) async fn put(
         status: fields.optional("status", member(&Status::ALL)),
         metadata: fields.text_map("metadata"),
     };
+    if input.parent.as_deref().is_some_and(|parent| !caller.0.sees(parent)) {
+        fields.problem("parent", "no account has this id");
+    }
     fields.finish()?;
     let put = api.ledger.put_account(input).await?;
     let status = if put.opened { StatusCode::CREATED } else { StatusCode::OK };
@@ -53,18 +58,19 @@ pub(crate) async fn read(State(api): State<Arc<Api>>, Segment(account): Segment)
     Ok(json(StatusCode::OK, &AccountAnswer::new(&account)))
 }
 
-pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn list(State(api): State<Arc<Api>>, Known(caller): Known, uri: Uri) -> Result<Response, Problem> {
     let mut fields = Fields::of_query(&uri)?;
     let prefix = fields.optional("prefix", text);
     let plan = fields.optional("plan", text);
     let page: Page<String> = Page::read(&mut fields);
     fields.finish()?;
-    let accounts = api.ledger.accounts(&AccountQuery {
+    let query = AccountQuery {
         prefix: prefix.map(Cow::into_owned).unwrap_or_default(),
         plan: plan.map(Cow::into_owned),
         after: page.cursor,
         limit: page.limit,
-    })?;
+    };
+    let accounts = api.ledger.accounts_among(&query, caller.accounts.as_deref())?;
     let last = accounts.last().filter(|_| accounts.len() == page.limit).map(|account| account.id.to_string());
     let items: Vec<AccountAnswer<'_>> = accounts.iter().map(|account| AccountAnswer::new(account)).collect();
     Ok(Page::answer(items, last))

@@ -1,86 +1,137 @@
-//! Who may call. For now there is the administrator's key; every route but the health checks wants it.
+//! The guard before every operation: who calls, with which scope, and whose data it is about. An account that a caller's
+//! key does not name does not exist for them.
 
-use crate::operation::Access;
+use crate::idempotent;
+use crate::operation::{About, Access, Operation};
 use crate::problem::Problem;
 use crate::router::Api;
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
-use ledger_core::Digest;
-use ledger_service::{Caller, Scope};
+use ledger_core::{Id, IdKind, Refusal};
+use ledger_service::{Caller, ServiceError};
 use std::sync::Arc;
-use subtle::{Choice, ConstantTimeEq};
 
-/// The keys that are accepted, by the hashes of their secrets.
-#[derive(Clone, Debug)]
-pub struct Keys {
-    admin: Vec<[u8; 32]>,
-    caller: Arc<Caller>,
-}
+mod audit;
 
-/// What is stored of a secret. Secrets are long and random, so a plain hash is enough: there is nothing to guess.
-pub fn hash_of_secret(secret: &str) -> [u8; 32] {
-    Digest::of(secret.as_bytes()).0
-}
+pub(crate) use audit::made;
 
-impl Keys {
-    /// Accepts these administrator's keys, given by their hashes.
-    pub fn of_admins(hashes: Vec<[u8; 32]>) -> Self {
-        let caller = Caller { id: "admin".into(), name: "admin".into(), scopes: vec![Scope::Admin], accounts: None };
-        Self { admin: hashes, caller: Arc::new(caller) }
-    }
+/// The cookie that holds a portal token.
+pub(crate) const PORTAL_COOKIE: &str = "purser_portal";
 
-    /// Who sends a secret. Compares in constant time, with every key, so that the time tells nothing.
-    fn caller(&self, secret: &str) -> Option<Arc<Caller>> {
-        let hash = hash_of_secret(secret);
-        let found = self.admin.iter().fold(Choice::from(0), |found, known| found | known.as_slice().ct_eq(&hash));
-        bool::from(found).then(|| self.caller.clone())
-    }
-}
-
-/// A route that lets only those pass who may call it; they are known to the handler as [`Known`].
-pub(crate) fn guarded(
-    handler: MethodRouter<Arc<Api>>,
-    api: &Arc<Api>,
-    operation: &'static str,
-    access: Access,
-) -> MethodRouter<Arc<Api>> {
-    let guard = Arc::new(Guard { api: api.clone(), operation, access });
-    handler.route_layer(from_fn_with_state(guard, guard_request))
+/// Puts the guard before an operation; behind it the handler knows the caller as [`Known`].
+pub(crate) fn guarded(operation: Operation, api: &Arc<Api>) -> MethodRouter<Arc<Api>> {
+    let Operation { method, id, access, keeps_answers, handler, .. } = operation;
+    let Access::Key { scopes, about } = access else { return handler };
+    let handler = if keeps_answers {
+        handler.route_layer(from_fn_with_state((api.clone(), id), idempotent::keep))
+    } else {
+        handler
+    };
+    let audited = audit::is_audited(&method, scopes, id);
+    let guard = Guard { api: api.clone(), operation: id, scopes, about, audited };
+    handler.route_layer(from_fn_with_state(Arc::new(guard), guard_request))
 }
 
 struct Guard {
     api: Arc<Api>,
-    #[allow(dead_code, reason = "the audit names it")]
     operation: &'static str,
-    access: Access,
+    scopes: &'static [ledger_service::Scope],
+    about: About,
+    audited: bool,
 }
 
-async fn guard_request(State(guard): State<Arc<Guard>>, mut request: Request, next: Next) -> Response {
-    match guard.admit(&request) {
-        Ok(caller) => {
-            request.extensions_mut().insert(Known(caller));
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
+async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = match guard.admit(&mut parts).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.into_response(),
+    };
+    parts.extensions.insert(Known(caller.clone()));
+    if !guard.audited {
+        return next.run(Request::from_parts(parts, body)).await;
     }
+    let act = audit::Act::begin(&guard, &caller, &mut parts).await;
+    let response = next.run(Request::from_parts(parts, body)).await;
+    act.end(&guard.api.ledger, response).await
 }
 
 impl Guard {
-    fn admit(&self, request: &Request) -> Result<Arc<Caller>, Problem> {
-        let secret = bearer(request.headers()).ok_or_else(Problem::unauthenticated)?;
-        let caller = self.api.keys.caller(secret).ok_or_else(Problem::unauthenticated)?;
-        let Access::Key { scopes: _, about: _ } = self.access else { return Ok(caller) };
+    async fn admit(&self, parts: &mut Parts) -> Result<Arc<Caller>, Problem> {
+        let caller = self.caller(parts)?;
+        if !caller.has(self.scopes) {
+            return Err(Problem::forbidden_without(self.scopes));
+        }
+        if caller.accounts.is_none() {
+            return Ok(caller);
+        }
+        match self.about {
+            About::Nobody | About::Named => {}
+            About::Everybody => return Err(Problem::forbidden_to_some()),
+            About::Account => {
+                let account = path_param(parts, "account").await.unwrap_or_default();
+                must_see(&caller, &account)?;
+            }
+            About::Identifier => self.must_see_owner(&caller, parts).await?,
+        }
         Ok(caller)
     }
+
+    /// A key is sent in the header; a browser that looks at a page has its portal token in a cookie, which is taken for
+    /// reading only, so that no other site can make it change anything.
+    fn caller(&self, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+        let keyring = self.api.ledger.keyring();
+        let sent = match (bearer(&parts.headers), parts.method == Method::GET) {
+            (Some(secret), _) => Some(secret),
+            (None, true) if !parts.headers.contains_key(header::AUTHORIZATION) => cookie(&parts.headers),
+            (None, _) => None,
+        };
+        sent.and_then(|secret| keyring.caller(secret)).ok_or_else(Problem::unauthenticated)
+    }
+
+    /// A charge or hold of an account that the caller does not see is answered as one that does not exist.
+    async fn must_see_owner(&self, caller: &Caller, parts: &mut Parts) -> Result<(), Problem> {
+        for (name, kind) in [("charge", IdKind::Charge), ("hold", IdKind::Hold)] {
+            let Some(text) = path_param(parts, name).await else { continue };
+            let owner = match Id::parse(&text).filter(|id| id.kind == kind) {
+                Some(id) => self.api.ledger.account_of(id.account)?,
+                None => None,
+            };
+            if owner.is_some_and(|owner| caller.sees(&owner.id)) {
+                return Ok(());
+            }
+            return Err(match kind {
+                IdKind::Charge => ServiceError::ChargeNotFound { charge: text },
+                _ => ServiceError::NotFound { what: "hold", id: text },
+            }
+            .into());
+        }
+        Err(Problem::internal_error("the path of a guarded operation has no identifier".to_owned()))
+    }
+}
+
+async fn path_param(parts: &mut Parts, wanted: &str) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    params.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.to_owned())
+}
+
+fn must_see(caller: &Caller, account: &str) -> Result<(), ServiceError> {
+    if caller.sees(account) { Ok(()) } else { Err(Refusal::AccountNotFound { account: account.into() }.into()) }
 }
 
 /// Whoever makes the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Known(pub(crate) Arc<Caller>);
+
+impl Known {
+    /// Refuses what is about an account that does not exist for the caller.
+    pub(crate) fn must_see(&self, account: &str) -> Result<(), ServiceError> {
+        must_see(&self.0, account)
+    }
+}
 
 impl<S: Sync> FromRequestParts<S> for Known {
     type Rejection = Problem;
@@ -90,8 +141,16 @@ impl<S: Sync> FromRequestParts<S> for Known {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// What is sent as `Authorization: Bearer` (RFC 6750, section 2.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, secret) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
+}
+
+/// The portal token in the cookies.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    cookies.find(|(name, _)| *name == PORTAL_COOKIE).map(|(_, value)| value)
 }

@@ -2,6 +2,7 @@
 //! came in. An item that cannot be read is answered for itself.
 
 use crate::answer;
+use crate::auth::Known;
 use crate::charges::{about, shared_charge_input};
 use crate::fields::Names;
 use crate::headers::media_type;
@@ -23,7 +24,12 @@ enum Form {
     Lines,
 }
 
-pub(crate) async fn create(State(api): State<Arc<Api>>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    State(api): State<Arc<Api>>,
+    caller: Known,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let form = match media_type(&headers).as_deref() {
         None | Some("application/json") => Form::Array,
         Some(lines) if NDJSON.contains(&lines) => Form::Lines,
@@ -36,7 +42,8 @@ pub(crate) async fn create(State(api): State<Arc<Api>>, headers: HeaderMap, body
     let mut results: Vec<Option<ServiceError>> = Vec::new();
     let mut names = Names::default();
     read_items(form, &bytes, api.limits.batch_items_max, |item| {
-        match item.and_then(|item| shared_charge_input(item, &mut names)) {
+        let seen = |input: ChargeInput| caller.must_see(&input.account).map(|()| input);
+        match item.and_then(|item| shared_charge_input(item, &mut names)).and_then(seen) {
             Ok(input) => {
                 inputs.push(input);
                 results.push(None);

@@ -1,6 +1,7 @@
 //! `POST /v1/charges` and `GET /v1/charges/{charge}`.
 
 use crate::answer;
+use crate::auth::Known;
 use crate::fields::{Fields, Names, account_id, event_id, instant, member};
 use crate::headers::idempotency_key;
 use crate::json::Json;
@@ -23,11 +24,13 @@ pub(crate) const IDEMPOTENCY_HIT: HeaderName = HeaderName::from_static("idempote
 
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    caller: Known,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let input = charge_input(body.parse()?, key, NeedsKey::Yes)?;
+    caller.must_see(&input.account)?;
     let account = input.account.clone();
     let charged = api.ledger.charge(input).await.map_err(|error| about(error, &account))?;
     let mut response = answer::json(StatusCode::CREATED, &charged)?;

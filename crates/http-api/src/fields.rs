@@ -233,6 +233,29 @@ impl<'a> Fields<'a> {
 /// The largest quantity of a unit: what a JSON number carries exactly in every language.
 pub(crate) const QUANTITY_MAX: u64 = (1 << 53) - 1;
 
+/// Reads a list without repetitions, of so many members.
+pub(crate) fn list<T: PartialEq>(
+    value: Json<'_>,
+    length: RangeInclusive<usize>,
+    mut read: impl FnMut(Json<'_>) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
+    let Json::List(members) = value else {
+        return Err(format!("must be a list, not {}", value.kind()));
+    };
+    if !length.contains(&members.len()) {
+        return Err(format!("must have {} to {} members", length.start(), length.end()));
+    }
+    let mut all = Vec::with_capacity(members.len());
+    for (index, member) in members.into_iter().enumerate() {
+        let member = read(member).map_err(|reason| format!("member {index} {reason}"))?;
+        if all.contains(&member) {
+            return Err(format!("member {index} comes twice"));
+        }
+        all.push(member);
+    }
+    Ok(all)
+}
+
 /// Reads a quantity: a whole number from 0 to 2^53 − 1.
 pub(crate) fn quantity(value: &Json<'_>) -> Result<u64, String> {
     let out_of_range = || format!("must be from 0 to {QUANTITY_MAX}");
@@ -332,15 +355,20 @@ pub(crate) fn number_in<T: FromStr + PartialOrd + Display>(
 }
 
 /// The longest time to live: 31 days.
-const TTL_SECONDS_MAX: i128 = 31 * 86_400;
+const TTL_MS_MAX: i64 = 31 * 86_400_000;
 
 /// Reads whole seconds, from 1 to 31 days, as milliseconds.
-#[allow(clippy::needless_pass_by_value, reason = "the readers of fields all take the value")]
 pub(crate) fn seconds(value: Json<'_>) -> Result<i64, String> {
-    match value {
-        Json::Whole(seconds @ 1..=TTL_SECONDS_MAX) => i64::try_from(seconds * 1000).map_err(|e| e.to_string()),
-        _ => Err(format!("must be a whole number of seconds from 1 to {TTL_SECONDS_MAX}")),
-    }
+    seconds_to(value, TTL_MS_MAX)
+}
+
+/// Reads whole seconds, from 1 to so many milliseconds, as milliseconds.
+#[allow(clippy::needless_pass_by_value, reason = "the readers of fields all take the value")]
+pub(crate) fn seconds_to(value: Json<'_>, ms_max: i64) -> Result<i64, String> {
+    let wrong = || format!("must be a whole number of seconds from 1 to {}", ms_max / 1000);
+    let Json::Whole(seconds @ 1..) = value else { return Err(wrong()) };
+    let ms = i64::try_from(seconds).ok().and_then(|seconds| seconds.checked_mul(1000));
+    ms.filter(|ms| *ms <= ms_max).ok_or_else(wrong)
 }
 
 /// Reads true or false.
@@ -367,7 +395,7 @@ pub(crate) fn query_instant(value: Json<'_>) -> Result<Timestamp, String> {
 }
 
 /// Reads one of a closed list of names.
-pub(crate) fn member<T: Copy>(all: &[(T, &str)]) -> impl FnOnce(Json<'_>) -> Result<T, String> {
+pub(crate) fn member<T: Copy>(all: &[(T, &str)]) -> impl Fn(Json<'_>) -> Result<T, String> {
     move |value| {
         let found = match &value {
             Json::Text(text) => all.iter().find(|(_, name)| name == text).map(|(member, _)| *member),

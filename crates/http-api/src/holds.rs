@@ -1,6 +1,7 @@
 //! Holds: credits set aside before the work, settled by totals.
 
 use crate::acts::{mark, wrong_entry};
+use crate::auth::Known;
 use crate::charges::{EntryAnswer, NeedsKey, RatingAnswer, about, entry_answer, event_id_of, rating};
 use crate::entries::UsageAnswer;
 use crate::fields::{Fields, account_id, amount, flag, member, name, positive_amount, seconds, text};
@@ -69,6 +70,7 @@ fn not_negative(value: crate::json::Json<'_>) -> Result<Amount, String> {
 /// `POST /v1/holds`.
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    caller: Known,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Response, Problem> {
@@ -89,6 +91,7 @@ pub(crate) async fn create(
         attributes: fields.text_map("attributes").unwrap_or_default(),
     };
     fields.finish()?;
+    caller.must_see(&input.account)?;
     let account = input.account.clone();
     let reply = api.ledger.open_hold(input).await.map_err(|error| about(error, &account))?;
     answer(StatusCode::CREATED, &reply)
@@ -264,15 +267,19 @@ pub(crate) async fn read(State(api): State<Arc<Api>>, Segment(hold): Segment) ->
 }
 
 /// `GET /v1/holds`.
-pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Response, Problem> {
+pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Known, uri: Uri) -> Result<Response, Problem> {
     let mut fields = Fields::of_query(&uri)?;
     let account = fields.optional("account", account_id);
     let id = fields.optional("id", |value| text(value).map(Cow::into_owned));
     let status = fields.optional("status", member(&HoldStatus::ALL));
     let page: Page<Place> = Page::read(&mut fields);
     fields.finish()?;
+    if let Some(account) = &account {
+        caller.must_see(account)?;
+    }
     let after = page.cursor.map(|place| (place.0, place.1));
-    let filter = HoldFilter { account, id, status, after, limit: page.limit };
+    let among = caller.0.accounts.clone();
+    let filter = HoldFilter { account, among, id, status, after, limit: page.limit };
     let ledger = api.ledger.clone();
     let (views, next) = blocking(move || ledger.holds(&filter)).await?;
     let next = next.map(|(account, sequence)| Place(account, sequence));

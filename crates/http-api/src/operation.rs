@@ -10,7 +10,6 @@ use ledger_service::Scope;
 use std::sync::Arc;
 
 /// One method of one path.
-#[allow(dead_code, reason = "the document is made of it")]
 pub(crate) struct Operation {
     pub(crate) method: Method,
     /// As axum and OpenAPI both write it: `/v1/accounts/{account}`.
@@ -18,12 +17,13 @@ pub(crate) struct Operation {
     /// Its name in the OpenAPI document, and in the audit.
     pub(crate) id: &'static str,
     pub(crate) access: Access,
-    handler: MethodRouter<Arc<Api>>,
+    /// Whether the answer to a request with an `Idempotency-Key` is kept; see [`crate::idempotent`].
+    pub(crate) keeps_answers: bool,
+    pub(crate) handler: MethodRouter<Arc<Api>>,
 }
 
 /// Who may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "the guard reads it")]
 pub(crate) enum Access {
     /// Anyone, without a key.
     Open,
@@ -38,7 +38,7 @@ pub(crate) enum About {
     Account,
     /// The account whose number is in the identifier `{charge}` or `{hold}` of the path.
     Identifier,
-    /// Accounts that the body or the query names: the handler asks [`auth::Known`] for each of them.
+    /// Accounts that the body or the query names: the handler asks [`auth::Known::must_see`] for each of them.
     Named,
     /// Nobody's.
     Nobody,
@@ -54,7 +54,7 @@ impl Operation {
         access: Access,
         handler: H,
     ) -> Self {
-        Self { method, path, id, access, handler: on(filter, handler) }
+        Self { method, path, id, access, keeps_answers: false, handler: on(filter, handler) }
     }
 
     /// A `GET`.
@@ -97,12 +97,13 @@ impl Operation {
         Self::new(Method::DELETE, MethodFilter::DELETE, (path, id), access, handler)
     }
 
+    /// Has the answer to a request with an `Idempotency-Key` kept: for those that write no entry.
+    pub(crate) fn keeping_answers(self) -> Self {
+        Self { keeps_answers: true, ..self }
+    }
+
     /// Adds it to the routes, behind its guard.
     pub(crate) fn add_to(self, router: Router<Arc<Api>>, api: &Arc<Api>) -> Router<Arc<Api>> {
-        let handler = match self.access {
-            Access::Open => self.handler,
-            Access::Key { .. } => auth::guarded(self.handler, api, self.id, self.access),
-        };
-        router.route(self.path, handler)
+        router.route(self.path, auth::guarded(self, api))
     }
 }

@@ -3,9 +3,10 @@
 use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
-    accounts, batch, charges, deductions, entries, erasures, grants, health, holds, journal, maintenance, plugins,
-    purchases, quotes, receipts, refunds, statements, subscriptions, test_clock, transfers, usage,
+    accounts, audit, batch, charges, deductions, entries, erasures, grants, health, holds, journal, keys, maintenance,
+    plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions, test_clock, transfers, usage,
 };
+use axum::http::Method;
 use ledger_service::Scope;
 
 const fn admin(about: About) -> Access {
@@ -111,8 +112,22 @@ pub(crate) fn all() -> Vec<Operation> {
         // Operating.
         Operation::get("/v1/verification", "verify", admin(Everybody), maintenance::verify),
         Operation::get("/v1/backup", "backUp", admin(Everybody), maintenance::back_up),
-        Operation::post("/v1/test-clock", "setTestClock", admin(Everybody), test_clock::advance),
+        Operation::post("/v1/keys", "createKey", admin(Everybody), keys::create),
+        Operation::get("/v1/keys", "listKeys", admin(Everybody), keys::list_keys),
+        Operation::delete("/v1/keys/{id}", "revokeKey", admin(Everybody), keys::revoke),
+        Operation::post("/v1/portal-tokens", "createPortalToken", admin(Named), portal::create_token),
+        Operation::get("/v1/audit", "listAudit", admin(Everybody), audit::list),
+        Operation::post("/v1/test-clock", "setTestClock", admin(Everybody), test_clock::advance).keeping_answers(),
+        // The customer's page.
+        Operation::get("/portal", "openPortal", Open, portal::open),
+        Operation::get("/portal/{account}", "showPortal", read(Account), portal::show),
+        Operation::get("/assets/portal.css", "getPortalStyle", Open, portal::style),
         Operation::get("/healthz", "getHealth", Open, health::healthz),
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
     ]
+}
+
+/// Every route, with the name of its operation, for tests that must leave none out.
+pub fn routes() -> Vec<(Method, &'static str, &'static str)> {
+    all().into_iter().map(|operation| (operation.method, operation.path, operation.id)).collect()
 }

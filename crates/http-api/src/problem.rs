@@ -6,8 +6,8 @@
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ledger_core::Refusal;
-use ledger_service::ServiceError;
 use ledger_service::error::FieldProblem;
+use ledger_service::{Scope, ServiceError};
 use serde_json::{Map, Value, json};
 
 /// Where the codes are explained; the last segment is the code.
@@ -64,6 +64,26 @@ impl Problem {
     pub(crate) fn unauthenticated() -> Self {
         let detail = "send a key as \"Authorization: Bearer <key>\"";
         Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "No valid key was sent", detail)
+    }
+
+    /// The token of a link counts no more, or never did.
+    pub(crate) fn link_expired() -> Self {
+        let detail = "the link has expired; open the page again where you found it";
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "The link is no longer good", detail)
+    }
+
+    /// The key is good, and not for this.
+    pub(crate) fn forbidden_without(scopes: &[Scope]) -> Self {
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        let detail = format!("the key lacks the scope that this needs: {}", names.join(" or "));
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)
+            .with(json!({ "scopes": names }))
+    }
+
+    /// The key is for some accounts, and this is about all.
+    pub(crate) fn forbidden_to_some() -> Self {
+        let detail = "the key is for certain accounts, and this concerns all of them";
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
@@ -328,6 +348,7 @@ fn not_found_code(what: &str) -> &'static str {
         "grant" => "grant-not-found",
         "purchase" => "purchase-not-found",
         "statement" => "statement-not-found",
+        "key" => "key-not-found",
         _ => "not-found",
     }
 }

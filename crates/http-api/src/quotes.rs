@@ -1,5 +1,6 @@
 //! `POST /v1/quotes`: what a charge would cost and whether it would be made; changes nothing.
 
+use crate::auth::Known;
 use crate::charges::{ItemsAnswer, NeedsKey, RatingAnswer, about, charge_input, rating};
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody};
@@ -23,8 +24,9 @@ struct QuoteAnswer<'a> {
     refusal: Option<Map<String, Value>>,
 }
 
-pub(crate) async fn create(State(api): State<Arc<Api>>, body: JsonBody) -> Result<Response, Problem> {
+pub(crate) async fn create(State(api): State<Arc<Api>>, caller: Known, body: JsonBody) -> Result<Response, Problem> {
     let input = charge_input(body.parse()?, None, NeedsKey::No)?;
+    caller.must_see(&input.account)?;
     let quoted = api.ledger.quote(&input)?;
     let refusal = quoted.refusal.map(|refusal| about(refusal, &input.account).body());
     let answer = match &quoted.price {

@@ -1,6 +1,5 @@
 //! The routes, and what they share: bodies, pages, limits, fall-backs.
 
-use crate::auth::Keys;
 use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
@@ -25,8 +24,8 @@ use std::sync::Arc;
 pub struct Api {
     /// The ledger.
     pub ledger: Arc<Ledger>,
-    /// Who may call.
-    pub keys: Keys,
+    /// Where customers' browsers find the server, such as `https://credits.example.com`; without it, where the caller did.
+    pub public_url: Option<String>,
     /// Bounds.
     pub limits: Limits,
     /// The clock, where the server runs on a test clock.

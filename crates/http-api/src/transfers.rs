@@ -11,8 +11,8 @@ use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use ledger_core::{Amount, Body, Id, IdKind};
-use ledger_service::TransferInput;
+use ledger_core::{Amount, Body, Id, IdKind, Refusal};
+use ledger_service::{ServiceError, TransferInput};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -32,6 +32,9 @@ pub(crate) async fn create(
         by: by_hand(&mut fields, key, &caller),
     };
     fields.finish()?;
+    if !caller.sees(&input.to) {
+        return Err(ServiceError::from(Refusal::AccountNotFound { account: input.to }).into());
+    }
     let acted = api.ledger.transfer(input).await.map_err(|error| about(error, &account))?;
     let recorded = entry_of(&acted)?;
     let entry = &recorded.sealed.entry;

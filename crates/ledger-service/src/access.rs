@@ -1,5 +1,17 @@
-//! Who may do what: keys with scopes, and whoever calls with one.
+//! Who may do what: keys with scopes, portal tokens for one account, and whoever calls with either.
+//!
+//! Keys are system records and stay in the list when they are revoked, since the audit names them. Of a secret only its
+//! hash is kept; secrets are long and random, so that a plain hash is enough: there is nothing to guess.
 
+mod keyring;
+mod portal;
+mod records;
+
+pub use keyring::{CreatedKey, KeyInput, Keyring};
+pub use portal::{PORTAL_TTL_MS_MAX, PortalInput, PortalToken};
+pub use records::{KeyRecord as Key, KeyStatus};
+
+use ledger_core::{Digest, Timestamp};
 use std::sync::Arc;
 
 /// What a key is good for. `admin` includes the others.
@@ -37,6 +49,11 @@ impl Scope {
             Self::Plugins => "plugins",
         }
     }
+
+    /// The scope of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == name).map(|(scope, _)| *scope)
+    }
 }
 
 /// Whoever makes a request.
@@ -50,6 +67,10 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// The accounts that exist for them; `None` for all.
     pub accounts: Option<Vec<Arc<str>>>,
+    /// From when on they may nothing; `None` for never.
+    pub expires_at: Option<Timestamp>,
+    /// Whether they come with a portal token, and so are no key that could be revoked.
+    pub is_portal: bool,
 }
 
 impl Caller {
@@ -62,4 +83,14 @@ impl Caller {
     pub fn sees(&self, account: &str) -> bool {
         self.accounts.as_ref().is_none_or(|accounts| accounts.iter().any(|own| **own == *account))
     }
+
+    /// Whether an instant is before the end of what they may do.
+    pub fn lasts_at(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// What is stored of a secret.
+pub fn hash_of_secret(secret: &str) -> [u8; 32] {
+    Digest::of(secret.as_bytes()).0
 }

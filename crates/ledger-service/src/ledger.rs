@@ -1,6 +1,8 @@
 //! The ledger as the rest of the program sees it: one value that holds the store, the writer, and what is live.
 
+use crate::access::Keyring;
 use crate::activity_kinds::ActivityKinds;
+use crate::audit::Audit;
 use crate::error::ServiceError;
 use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
@@ -9,9 +11,11 @@ use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
 use arc_swap::ArcSwap;
 use ledger_core::{
-    Account, Balance, Details, Opening, Plan, PlanBook, Refusal, Salted, Status, Timestamp, Update, Updated, balance,
+    Account, AccountNumber, Balance, Details, Opening, Plan, PlanBook, Refusal, Salted, Status, Timestamp, Update,
+    Updated, balance,
 };
 use ledger_store::{AccountQuery, Batch, Instance, LedgerStore, SystemRecord, Wanted};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -31,6 +35,8 @@ pub struct Parts {
     pub shop: Shop,
     /// What priced what; without it only what is live can be re-executed.
     pub library: Option<Arc<dyn PluginLibrary>>,
+    /// The hash of an administrator's key that counts beside the stored ones, where the environment gives one.
+    pub admin_key: Option<[u8; 32]>,
     /// Limits and windows.
     pub settings: Settings,
 }
@@ -62,6 +68,8 @@ pub struct Ledger {
     shop: Shop,
     library: Option<Arc<dyn PluginLibrary>>,
     activity_kinds: ActivityKinds,
+    keyring: Keyring,
+    audit: Audit,
     settings: Settings,
     /// `None` once the ledger has been closed.
     writer: Mutex<Option<Arc<Handle>>>,
@@ -103,6 +111,9 @@ impl Ledger {
     pub fn open(parts: Parts) -> Result<Arc<Self>, ServiceError> {
         let now = parts.clock.now();
         let plans = Arc::new(plans::load(&*parts.store, &parts.plans, now)?);
+        let (store, clock, random) = (parts.store.clone(), parts.clock.clone(), parts.random.clone());
+        let keyring = Keyring::load(store, clock, random, parts.admin_key)?;
+        let audit = Audit::load(&*parts.store)?;
         let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms);
         let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
         let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
@@ -116,6 +127,8 @@ impl Ledger {
             shop: parts.shop,
             library: parts.library,
             activity_kinds: ActivityKinds::default(),
+            keyring,
+            audit,
             settings: parts.settings,
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
@@ -202,6 +215,11 @@ impl Ledger {
         if account.next_due_at() > now { Ok(account) } else { self.as_of_now(&account, now).map(Arc::new) }
     }
 
+    /// An account by its short number, as it was last booked.
+    pub fn account_of(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, ServiceError> {
+        Ok(self.store.account_by_number(number)?)
+    }
+
     /// The balance of an account now, what is due included.
     pub fn balance(&self, id: &str) -> Result<Balance, ServiceError> {
         let account = self.account(id)?;
@@ -213,14 +231,42 @@ impl Ledger {
         Ok(self.store.accounts(query)?)
     }
 
+    /// The same, of these accounts only where some are named.
+    pub fn accounts_among(
+        &self,
+        query: &AccountQuery,
+        among: Option<&[Arc<str>]>,
+    ) -> Result<Vec<Arc<Account>>, ServiceError> {
+        let Some(among) = among else { return self.accounts(query) };
+        let is_asked_for =
+            |id: &Arc<str>| id.starts_with(&query.prefix) && query.after.as_deref().is_none_or(|after| **id > *after);
+        let ids: BTreeSet<&Arc<str>> = among.iter().filter(|id| is_asked_for(id)).collect();
+        let mut accounts = Vec::new();
+        for id in ids {
+            match self.committed(id) {
+                Ok(account) if query.plan.as_deref().is_none_or(|plan| *account.plan == *plan) => {
+                    accounts.push(account)
+                }
+                // A key may name accounts that are yet to be opened.
+                Ok(_) | Err(ServiceError::Refused(Refusal::AccountNotFound { .. })) => {}
+                Err(error) => return Err(error),
+            }
+            if accounts.len() == query.limit {
+                break;
+            }
+        }
+        Ok(accounts)
+    }
+
     /// Books everything that is due by now, on every account. Returns how many accounts had something due.
     pub async fn run_due(&self) -> Result<usize, ServiceError> {
         scheduler::run_due(self).await
     }
 
-    /// Forgets the idempotency keys that no longer count.
+    /// Forgets the idempotency keys that no longer count, and the answers kept under them.
     pub fn forget_lapsed_keys(&self) -> Result<(), ServiceError> {
         let oldest = self.now().plus_millis(-self.settings.keep_ms);
+        self.forget_answers(oldest)?;
         Ok(self.store.forget_keys(oldest)?)
     }
 
@@ -249,6 +295,20 @@ impl Ledger {
     /// The plans, as they are defined now.
     pub fn plans_now(&self) -> Vec<Plan> {
         self.plans.latest().cloned().collect()
+    }
+
+    /// The keys.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// How long idempotency keys count, in milliseconds.
+    pub fn keys_kept_ms(&self) -> i64 {
+        self.settings.keep_ms
+    }
+
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     pub(crate) fn store(&self) -> &dyn LedgerStore {

@@ -9,6 +9,8 @@
 pub mod access;
 pub mod activity_kinds;
 mod acts;
+mod answers;
+mod audit;
 pub mod breakdown;
 pub mod charges;
 pub mod clock;
@@ -37,9 +39,14 @@ mod subscriptions;
 mod transfers;
 mod writer;
 
-pub use access::{Caller, Scope};
+pub use access::{
+    Caller, CreatedKey, Key, KeyInput, KeyStatus, Keyring, PORTAL_TTL_MS_MAX, PortalInput, PortalToken, Scope,
+    hash_of_secret,
+};
 pub use activity_kinds::{ActivityKind, ActivityKinds};
 pub use acts::{Acted, ByHand};
+pub use answers::KeptAnswer;
+pub use audit::{AuditEntry, AuditQuery};
 pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageQuery, UsageSummary};
 pub use charges::{ChargeInput, Charged, Quoted};
 pub use clock::{SystemClock, TestClock};

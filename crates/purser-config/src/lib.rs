@@ -64,6 +64,8 @@ pub struct Server {
     pub batch_items_max: usize,
     /// How long requests under way may take to finish at the end, in milliseconds.
     pub drain_timeout_ms: u64,
+    /// Where customers' browsers find the server; without it, where whoever asks for a link did.
+    pub public_url: Option<String>,
 }
 
 /// Where and how the ledger is kept.

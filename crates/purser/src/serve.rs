@@ -39,10 +39,11 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let releases = components::releases(&config, &host)?;
     let library = Arc::new(FileLibrary::new(data.clone(), host));
     let ledger = open(&config, store.clone(), clock.clone(), releases, library.clone())?;
-    let (keys, made) = admin_key::keys(&ledger)?;
+    let made = ledger.keyring().ensure_admin();
+    let made = made.map_err(|error| anyhow!("the administrator's key cannot be stored: {error:?}"))?;
     let api = Arc::new(Api {
         ledger: ledger.clone(),
-        keys,
+        public_url: config.server.public_url.clone(),
         limits: http_api::Limits {
             body_bytes_max: config.server.body_bytes_max,
             batch_body_bytes_max: config.server.batch_body_bytes_max,
@@ -116,6 +117,7 @@ fn open(
         releases,
         shop: shop(config)?,
         library: Some(library),
+        admin_key: admin_key::of_environment()?,
         settings: Settings {
             keep_ms: config.idempotency.keep_ms,
             max_age_ms: config.idempotency.max_age_ms,

@@ -14,7 +14,7 @@ use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
 use ledger_service::ports::Random;
 use ledger_service::{
     AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, RateCard, Releases, Rule, Settings, Shop,
-    TestClock,
+    TestClock, hash_of_secret,
 };
 use ledger_store::{LedgerStore, MemoryStore};
 use std::sync::Arc;
@@ -22,6 +22,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Where the clock of a [`Kit`] stands at first.
 pub const START: &str = "2026-11-01T00:00:00Z";
+
+/// The administrator's key of a [`Kit`].
+pub const ADMIN_KEY: &str = "an-admin-key-for-tests";
 
 /// A ledger with what it is made of. Opening one needs a tokio runtime, as the ledger itself does.
 pub struct Kit {
@@ -133,6 +136,7 @@ impl Kit {
             releases,
             shop: shop(),
             library: Some(library.clone()),
+            admin_key: Some(hash_of_secret(ADMIN_KEY)),
             settings,
         };
         Self { ledger: Ledger::open(parts).unwrap(), clock, store, plugin, library }

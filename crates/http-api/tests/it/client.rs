@@ -2,15 +2,12 @@
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
-use http_api::{Api, Keys, Limits, hash_of_secret, router};
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use http_api::{Api, Limits, router};
 use ledger_service::ports::Maintenance;
 use std::sync::Arc;
-use testkit::Kit;
+use testkit::{ADMIN_KEY, Kit};
 use tower::ServiceExt;
-
-/// The secret of the only key.
-const ADMIN_KEY: &str = "an-admin-key-for-tests";
 
 /// The routes over a kit.
 pub(crate) struct Client {
@@ -37,7 +34,7 @@ impl Client {
         let kit = Kit::new();
         let api = Api {
             ledger: kit.ledger.clone(),
-            keys: Keys::of_admins(vec![hash_of_secret(ADMIN_KEY)]),
+            public_url: None,
             limits: Limits { body_bytes_max: 65_536, batch_body_bytes_max: 131_072, batch_items_max: 100 },
             test_clock: Some(kit.clock.clone()),
             maintenance,
@@ -46,17 +43,23 @@ impl Client {
     }
 
     /// Sends a request; with the administrator's key, unless it says by whom it comes.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.respond(request).await.into_parts();
+        let body = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The same, without reading the answer's body.
+    pub(crate) async fn respond(&self, mut request: Request<Body>) -> Response<Body> {
         let headers = request.headers_mut();
         match headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()) {
             Some(b"none") => drop(headers.remove(header::AUTHORIZATION)),
-            Some(_) => {}
-            None => drop(headers.insert(header::AUTHORIZATION, format!("Bearer {ADMIN_KEY}").parse().unwrap())),
+            None if !headers.contains_key(header::COOKIE) => {
+                headers.insert(header::AUTHORIZATION, format!("Bearer {ADMIN_KEY}").parse().unwrap());
+            }
+            Some(_) | None => {}
         }
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
-        Answer { status: parts.status, headers: parts.headers, body }
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Posts JSON.

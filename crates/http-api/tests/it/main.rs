@@ -1,6 +1,7 @@
 //! The routes over a ledger in memory: whole exchanges as text, and input that nobody should send.
 #![allow(clippy::unwrap_used, missing_docs, reason = "test code: panicking is how it fails")]
 
+mod authorisation;
 mod bad_input;
 mod client;
 mod exchanges;

@@ -52,6 +52,8 @@ pub type HoldPage = (Vec<HoldView>, Option<(String, u64)>);
 pub struct HoldFilter {
     /// Only those of this account.
     pub account: Option<Arc<str>>,
+    /// Only those of these accounts, where some are named.
+    pub among: Option<Vec<Arc<str>>>,
     /// Only the one that its caller named so, on that account.
     pub id: Option<String>,
     /// Only those that stand so; without an account, only open ones are listed.
@@ -136,7 +138,8 @@ impl Ledger {
                 Some((id, sequence)) if sequence > 0 => (vec![self.account(&id)?], Some((id, sequence))),
                 after => {
                     let after = after.map(|(id, _)| id);
-                    (self.accounts(&AccountQuery { after, limit: STRETCH, ..AccountQuery::default() })?, None)
+                    let query = AccountQuery { after, limit: STRETCH, ..AccountQuery::default() };
+                    (self.accounts_among(&query, filter.among.as_deref())?, None)
                 }
             };
             let is_end = before.is_none() && accounts.len() < STRETCH;

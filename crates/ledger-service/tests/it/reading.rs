@@ -225,6 +225,7 @@ async fn a_balance_of_the_past_is_under_the_plans_of_its_time() {
         releases: Releases::default(),
         shop: ledger_service::Shop::default(),
         library: None,
+        admin_key: None,
         settings: settings(),
     })
     .unwrap();

@@ -25,6 +25,20 @@ pub(super) fn server(section: &mut Section<'_>) -> Server {
         batch_body_bytes_max: section.required("batch_body_mib_max", whole::<usize>(1..=1024)) << 20,
         batch_items_max: section.required("batch_items_max", whole(1..=100_000)),
         drain_timeout_ms: section.required("drain_timeout_ms", whole(1..=3_600_000)),
+        public_url: section.required("public_url", origin),
+    }
+}
+
+/// Reads `https://host[:port]`; an empty text is none.
+fn origin(value: &Value) -> Result<Option<String>, String> {
+    if matches!(value, Value::Text(text) | Value::Loose(text) if text.is_empty()) {
+        return Ok(None);
+    }
+    let url = text(value)?;
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', ' ', '?', '#']) => Ok(Some(url)),
+        _ => Err("must be such as \"https://credits.example.com\", without a path".to_owned()),
     }
 }
 

@@ -1,0 +1,61 @@
+//! Acts by hand are put on record once they are done, before they are answered.
+
+use super::{Guard, path_param};
+use crate::charges::IDEMPOTENCY_HIT;
+use crate::problem::Problem;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use ledger_service::{AuditEntry, Caller, Ledger, Scope};
+use std::sync::Arc;
+
+/// What an act made, where its path does not say; handlers leave it with their answer.
+#[derive(Clone, Debug)]
+struct Made(String);
+
+/// Says in the audit what was made.
+pub(crate) fn made(mut response: Response, id: &str) -> Response {
+    response.extensions_mut().insert(Made(id.to_owned()));
+    response
+}
+
+/// What only an administrator may, and changes something, is on record; so are settings that cost money.
+pub(super) fn is_audited(method: &Method, scopes: &[Scope], operation: &str) -> bool {
+    // A token for the page changes nothing, and is made whenever somebody opens it.
+    let is_act = *method != Method::GET && scopes == [Scope::Admin] && operation != "createPortalToken";
+    is_act || ["putAutoTopUp", "deleteAutoTopUp", "putAlerts", "deleteAlerts"].contains(&operation)
+}
+
+pub(super) struct Act(AuditEntry);
+
+impl Act {
+    pub(super) async fn begin(guard: &Guard, caller: &Caller, parts: &mut Parts) -> Self {
+        Self(AuditEntry {
+            at_ms: 0,
+            key: caller.id.to_string(),
+            actor: caller.name.to_string(),
+            operation: guard.operation.to_owned(),
+            path: parts.uri.path().to_owned(),
+            account: path_param(parts, "account").await,
+            made: None,
+            request_id: None,
+        })
+    }
+
+    /// Puts it on record, if it was done. Accounts are opened by the thousand, by programs, and their first entry says
+    /// so: this one is no act by hand. A replay was on record before.
+    pub(super) async fn end(mut self, ledger: &Arc<Ledger>, response: Response) -> Response {
+        let is_opening = self.0.operation == "putAccount" && response.status() == StatusCode::CREATED;
+        let is_replay = response.headers().contains_key(IDEMPOTENCY_HIT);
+        if !response.status().is_success() || is_opening || is_replay {
+            return response;
+        }
+        self.0.at_ms = ledger.now().millis();
+        self.0.made = response.extensions().get::<Made>().map(|made| made.0.clone());
+        let ledger = ledger.clone();
+        match crate::router::blocking(move || ledger.record_act(self.0)).await {
+            Ok(()) => response,
+            Err(error) => Problem::from(error).into_response(),
+        }
+    }
+}
