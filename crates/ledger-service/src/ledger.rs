@@ -245,7 +245,7 @@ impl Ledger {
         for id in ids {
             match self.committed(id) {
                 Ok(account) if query.plan.as_deref().is_none_or(|plan| *account.plan == *plan) => {
-                    accounts.push(account)
+                    accounts.push(account);
                 }
                 // A key may name accounts that are yet to be opened.
                 Ok(_) | Err(ServiceError::Refused(Refusal::AccountNotFound { .. })) => {}

@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use ledger_core::Timestamp;
+use ledger_service::Scope;
 use std::path::PathBuf;
 
 /// A self-hosted AI-credit ledger.
@@ -31,6 +32,9 @@ pub(crate) enum Command {
     /// Work with the list of what was erased
     #[command(subcommand)]
     Erasures(Erasures),
+    /// Make, list and revoke keys
+    #[command(subcommand)]
+    Keys(Keys),
     /// Work with rate tables
     #[command(subcommand)]
     Rates(Rates),
@@ -158,6 +162,43 @@ pub(crate) struct Archive {
     pub(crate) restore: bool,
     #[command(flatten)]
     pub(crate) files: Files,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Make a key, and write its secret to the output
+    Create(CreateKey),
+    /// List all keys: id, status, scopes, accounts, expiry, time, name
+    List(Place),
+    /// Take a key back, for ever
+    Revoke(RevokeKey),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateKey {
+    /// What it is good for, separated by commas: admin, charge, read, purchase, plugins
+    #[arg(long, value_delimiter = ',', required = true, value_parser = crate::keys::parse_scope)]
+    pub(crate) scopes: Vec<Scope>,
+    /// The accounts that it is for, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_parser = parse_account)]
+    pub(crate) accounts: Vec<String>,
+    /// From when on it counts no more
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(crate) expires_at: Option<Timestamp>,
+    /// What it is called; acts with it are signed so
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeKey {
+    /// Its id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod admin_key;
 mod cli;
 mod components;
 mod configuration;
+mod keys;
 mod library;
 mod maintenance;
 mod rates;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         cli::Command::Restore(arguments) => maintenance::restore(&arguments),
         cli::Command::Archive(arguments) => maintenance::archive(&arguments),
         cli::Command::Erasures(cli::Erasures::Export(arguments)) => maintenance::export_erasures(&arguments),
+        cli::Command::Keys(command) => keys::run(&command),
         cli::Command::Rates(cli::Rates::Import(arguments)) => rates::import(&arguments),
         cli::Command::Replay(options) => system::runtime()
             .and_then(|runtime| runtime.block_on(trace_replay::command(*options, &mut std::io::stdout()))),

@@ -26,4 +26,5 @@ pub(crate) use erasures::export_erasures;
 pub(crate) use restore::restore;
 pub(crate) use scratch::remove_leftovers;
 pub(crate) use server::StoreMaintenance;
+pub(crate) use target::Target;
 pub(crate) use verify::verify;

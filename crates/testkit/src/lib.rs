@@ -42,7 +42,7 @@ pub struct Kit {
 
 /// Salts that are different, and the same in every run.
 #[derive(Debug, Default)]
-struct Counting(AtomicU8);
+pub struct Counting(AtomicU8);
 
 impl Random for Counting {
     fn bytes32(&self) -> [u8; 32] {

@@ -77,6 +77,11 @@ impl Call {
         Self::new(Method::GET, path.into(), "", Bytes::new())
     }
 
+    /// Deletes.
+    pub fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path.into(), "", Bytes::new())
+    }
+
     /// Puts a JSON body.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod books;
 mod breakdown;
 mod charging;
 mod holding;
+mod keys;
 mod outages;
 mod reading;
 mod receipts;

@@ -12,7 +12,7 @@ use purser_config::Plugins;
 use std::path::Path;
 
 /// What was said about the place.
-pub(super) struct Target {
+pub(crate) struct Target {
     data: std::path::PathBuf,
     settings: Settings,
     keys_kept_ms: i64,
@@ -22,7 +22,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(place: &Place) -> anyhow::Result<Self> {
+    pub(crate) fn new(place: &Place) -> anyhow::Result<Self> {
         let config = configuration::load_with(place.files.config.clone(), place.files.data.clone(), None)?;
         Ok(Self {
             settings: configuration::store_settings(&config),
@@ -46,7 +46,7 @@ impl Target {
 
     /// Does work in the data directory. `None` where a server is to be asked: because it was named, or since another
     /// process holds the directory.
-    pub(super) fn in_directory<T>(
+    pub(crate) fn in_directory<T>(
         &self,
         work: impl FnOnce(&Path, Settings) -> anyhow::Result<T>,
     ) -> anyhow::Result<Option<T>> {
@@ -63,7 +63,7 @@ impl Target {
     }
 
     /// The server that is to be asked.
-    pub(super) fn server(&self) -> anyhow::Result<Remote> {
+    pub(crate) fn server(&self) -> anyhow::Result<Remote> {
         let url = self.server.clone().or_else(|| running::address(&self.data)).with_context(|| {
             format!(
                 "{} is in use, and no server says there where it listens: another command may be running, or a server \

@@ -3,6 +3,7 @@
 
 mod books;
 mod command_line;
+mod keys;
 mod maintenance;
 mod outages;
 mod receipts;
