@@ -137,9 +137,6 @@ impl Keyring {
     /// Makes a key. The same request with the same `Idempotency-Key` gets the key that it made before.
     pub fn create(&self, input: KeyInput, keep_ms: i64) -> Result<CreatedKey, ServiceError> {
         let now = self.clock.now();
-        if input.expires_at.is_some_and(|end| end <= now) {
-            return Err(ServiceError::field("expires_at", format!("must be after the present time, {now}")));
-        }
         let _changing = self.changing.lock().map_err(|_| poisoned())?;
         let content = hex::encode(&content_of(&input));
         let mut attempt = 0;
@@ -163,6 +160,9 @@ impl Keyring {
                 _ => Err(Refusal::IdempotencyMismatch { first_seen_at }.into()),
             };
         };
+        if input.expires_at.is_some_and(|end| end <= now) {
+            return Err(ServiceError::field("expires_at", format!("must be after the present time, {now}")));
+        }
         let id = id.unwrap_or_else(|| format!("key_{}", &hex::encode(&self.random.bytes32())[..16]).into());
         let nonce = hex::encode(&self.random.bytes32());
         let secret = match &once {

@@ -101,7 +101,11 @@ fn the_same_request_makes_one_key_whatever_happens_in_between() {
     assert_ne!(ring.create(once("k2"), KEEP_MS).unwrap().key.id, first.key.id);
     let stranger = KeyInput { by: Some("somebody".into()), ..once("k1") };
     assert_ne!(ring.create(stranger, KEEP_MS).unwrap().key.id, first.key.id, "keys are of the caller who sends them");
-    rings.wait_ms(KEEP_MS + 1);
+    let brief = KeyInput { expires_at: Some(rings.clock.now().plus_millis(1)), ..once("k3") };
+    let made = ring.create(brief.clone(), KEEP_MS).unwrap();
+    rings.wait_ms(KEEP_MS);
+    assert_eq!(ring.create(brief, KEEP_MS).unwrap().secret, made.secret, "it has expired, and was made all the same");
+    rings.wait_ms(1);
     let late = ring.create(once("k1"), KEEP_MS).unwrap();
     assert!(!late.replay && late.key.id != first.key.id);
     assert!(ring.caller(&first.secret).is_some(), "the first key stays as it is");
