@@ -1,6 +1,7 @@
 //! The guard before every operation: who calls, with which scope, and whose data it is about. An account that a caller's
 //! key does not name does not exist for them.
 
+use crate::admission::Admission;
 use crate::idempotent;
 use crate::operation::{About, Access, Operation};
 use crate::problem::Problem;
@@ -23,7 +24,7 @@ pub(crate) use audit::made;
 pub(crate) const PORTAL_COOKIE: &str = "purser_portal";
 
 /// Puts the guard before an operation; behind it the handler knows the caller as [`Known`].
-pub(crate) fn guarded(operation: Operation, api: &Arc<Api>) -> MethodRouter<Arc<Api>> {
+pub(crate) fn guarded(operation: Operation, api: &Arc<Api>, admission: &Arc<Admission>) -> MethodRouter<Arc<Api>> {
     let Operation { method, id, access, keeps_answers, handler, .. } = operation;
     let Access::Key { scopes, about } = access else { return handler };
     let handler = if keeps_answers {
@@ -32,11 +33,12 @@ pub(crate) fn guarded(operation: Operation, api: &Arc<Api>) -> MethodRouter<Arc<
         handler
     };
     let audited = audit::is_audited(&method, scopes, id);
-    let guard = Guard { api: api.clone(), operation: id, scopes, about, audited };
+    let guard = Guard { admission: admission.clone(), api: api.clone(), operation: id, scopes, about, audited };
     handler.route_layer(from_fn_with_state(Arc::new(guard), guard_request))
 }
 
 struct Guard {
+    admission: Arc<Admission>,
     api: Arc<Api>,
     operation: &'static str,
     scopes: &'static [ledger_service::Scope],
@@ -45,7 +47,13 @@ struct Guard {
 }
 
 async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    // Held until there is an answer; what streams is bounded by its own.
+    let _admitted = match guard.admission.request(guard.api.limits.requests_max) {
+        Ok(admitted) => admitted,
+        Err(problem) => return problem.into_response(),
+    };
     let (mut parts, body) = request.into_parts();
+    parts.extensions.insert(guard.admission.clone());
     let caller = match guard.admit(&mut parts).await {
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),

@@ -1,6 +1,7 @@
 //! `POST /v1/charges/batch`: a JSON array or NDJSON of charges; one result for each item, in order, in the form that
 //! came in. An item that cannot be read is answered for itself.
 
+use crate::admission::Admission;
 use crate::answer;
 use crate::auth::Known;
 use crate::charges::{about, shared_charge_input};
@@ -9,6 +10,7 @@ use crate::headers::media_type;
 use crate::json::{self, Json};
 use crate::problem::Problem;
 use crate::router::{Api, read_body};
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -27,6 +29,7 @@ enum Form {
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
     caller: Known,
+    Extension(admission): Extension<Arc<Admission>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -37,7 +40,10 @@ pub(crate) async fn create(
             return Err(Problem::unsupported_media_type("application/json or application/x-ndjson"));
         }
     };
-    let bytes = read_body(body, api.limits.batch_body_bytes_max).await?;
+    let (bytes_max, limits) = (api.limits.batch_body_bytes_max, &api.limits);
+    let stated = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let _admitted = admission.batch_body(stated.unwrap_or(bytes_max).min(bytes_max), limits.batches_bytes_max)?;
+    let bytes = read_body(body, bytes_max, limits.body_timeout).await?;
     let mut inputs = Vec::new();
     let mut results: Vec<Option<ServiceError>> = Vec::new();
     let mut names = Names::default();

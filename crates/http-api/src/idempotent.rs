@@ -39,7 +39,7 @@ async fn answer(
         return Ok(next.run(request).await);
     };
     let (parts, body) = request.into_parts();
-    let bytes = read_body(body, api.limits.body_bytes_max).await?;
+    let bytes = read_body(body, api.limits.body_bytes_max, api.limits.body_timeout).await?;
     let mut of_key = Content::new(operation);
     of_key.text(&caller.0.id);
     of_key.text(&key);
@@ -64,7 +64,7 @@ async fn answer(
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let body = read_body(body, usize::MAX).await?;
+    let body = read_body(body, usize::MAX, api.limits.body_timeout).await?;
     let text = String::from_utf8_lossy(&body).into_owned();
     let kept = KeptAnswer::new(content, api.ledger.now(), parts.status.as_u16(), text);
     let ledger = api.ledger.clone();

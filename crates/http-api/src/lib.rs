@@ -8,6 +8,7 @@
 
 mod accounts;
 mod acts;
+mod admission;
 mod answer;
 mod audit;
 mod auth;

@@ -1,5 +1,6 @@
 //! An operation of the interface, defined once: the route, who may call it, and what the OpenAPI document says of it.
 
+use crate::admission::Admission;
 use crate::auth;
 use crate::router::Api;
 use axum::Router;
@@ -103,7 +104,12 @@ impl Operation {
     }
 
     /// Adds it to the routes, behind its guard.
-    pub(crate) fn add_to(self, router: Router<Arc<Api>>, api: &Arc<Api>) -> Router<Arc<Api>> {
-        router.route(self.path, auth::guarded(self, api))
+    pub(crate) fn add_to(
+        self,
+        router: Router<Arc<Api>>,
+        api: &Arc<Api>,
+        admission: &Arc<Admission>,
+    ) -> Router<Arc<Api>> {
+        router.route(self.path, auth::guarded(self, api, admission))
     }
 }

@@ -9,6 +9,7 @@ use ledger_core::Refusal;
 use ledger_service::error::FieldProblem;
 use ledger_service::{Scope, ServiceError};
 use serde_json::{Map, Value, json};
+use std::time::Duration;
 
 /// Where the codes are explained; the last segment is the code.
 const TYPE_BASE: &str = "https://purser.dev/problems/";
@@ -105,6 +106,11 @@ impl Problem {
         let detail = format!("the body may have at most {bytes_max} bytes");
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", "The body is too large", detail)
             .with(json!({ "bytes_max": bytes_max }))
+    }
+
+    pub(crate) fn request_timeout(time_max: Duration) -> Self {
+        let detail = format!("the body did not come within {} seconds", time_max.as_secs_f64());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", "The body came too slowly", detail)
     }
 
     pub(crate) fn unsupported_media_type(taken: &str) -> Self {

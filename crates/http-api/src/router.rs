@@ -1,5 +1,6 @@
 //! The routes, and what they share: bodies, pages, limits, fall-backs.
 
+use crate::admission::Admission;
 use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
@@ -19,6 +20,8 @@ use serde::Serialize;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// What the routes serve from.
 pub struct Api {
@@ -43,11 +46,20 @@ pub struct Limits {
     pub batch_body_bytes_max: usize,
     /// Most items of a batch.
     pub batch_items_max: usize,
+    /// Most bytes of batches that are under way at a time.
+    pub batches_bytes_max: usize,
+    /// How long a body may take to come.
+    pub body_timeout: Duration,
+    /// How many requests may be under way at a time.
+    pub requests_max: usize,
 }
 
 /// The service as HTTP.
 pub fn router(api: Arc<Api>) -> Router {
-    let routes = operations::all().into_iter().fold(Router::new(), |router, operation| operation.add_to(router, &api));
+    let admission = Arc::new(Admission::default());
+    let routes = operations::all()
+        .into_iter()
+        .fold(Router::new(), |router, operation| operation.add_to(router, &api, &admission));
     // The fall-backs tell a stranger which routes there are no more than the document does, so they want no key.
     routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).with_state(api)
 }
@@ -60,12 +72,13 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
     Problem::method_not_allowed(&method, uri.path())
 }
 
-/// Reads a body of at most so many bytes.
-pub(crate) async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::payload_too_large(bytes_max)),
-        Err(error) => Err(ServiceError::field("", format!("the body ends early: {error}")).into()),
+/// Reads a body of at most so many bytes, which must come in time.
+pub(crate) async fn read_body(body: Body, bytes_max: usize, time_max: Duration) -> Result<Bytes, Problem> {
+    match timeout(time_max, Limited::new(body, bytes_max).collect()).await {
+        Err(_) => Err(Problem::request_timeout(time_max)),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::payload_too_large(bytes_max)),
+        Ok(Err(error)) => Err(ServiceError::field("", format!("the body ends early: {error}")).into()),
     }
 }
 
@@ -93,7 +106,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
             None | Some("application/json") => {}
             Some(_) => return Err(Problem::unsupported_media_type("application/json")),
         }
-        read_body(request.into_body(), api.limits.body_bytes_max).await.map(Self)
+        read_body(request.into_body(), api.limits.body_bytes_max, api.limits.body_timeout).await.map(Self)
     }
 }
 

@@ -62,6 +62,24 @@ pub struct Server {
     pub batch_body_bytes_max: usize,
     /// Most items of a batch.
     pub batch_items_max: usize,
+    /// Most bytes of batches that are under way at a time.
+    pub batches_bytes_max: usize,
+    /// How many requests may be under way at a time.
+    pub requests_max: usize,
+    /// How many connections there may be.
+    pub connections_max: usize,
+    /// Most bytes of a request's head.
+    pub head_bytes_max: usize,
+    /// How long a request's head may take, in milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long a request's body may take, in milliseconds.
+    pub body_timeout_ms: u64,
+    /// How long a connection may be idle, in milliseconds.
+    pub idle_timeout_ms: u64,
+    /// How long a client may take nothing of its answer, in milliseconds.
+    pub write_timeout_ms: u64,
+    /// The files of the certificate and its key, where TLS is served.
+    pub tls: Option<(PathBuf, PathBuf)>,
     /// How long requests under way may take to finish at the end, in milliseconds.
     pub drain_timeout_ms: u64,
     /// Where customers' browsers find the server; without it, where whoever asks for a link did.

@@ -133,7 +133,7 @@ fn every_single_setting_has_a_variable() {
             found.push((section.clone(), key.to_owned()));
         }
     }
-    assert_eq!(found.len(), 28, "{found:?}");
+    assert_eq!(found.len(), 39, "{found:?}");
     for (section, key) in found {
         let variable = format!("PURSER_{section}_{key}").to_uppercase();
         let value = match key.as_str() {
@@ -144,11 +144,19 @@ fn every_single_setting_has_a_variable() {
             "credits_max" => "2000",
             "listen" => "127.0.0.1:1",
             "keep_days" => "36",
-            "stack_kib" => "16",
+            "stack_kib" | "head_kib_max" => "16",
+            "public_url" => "https://credits.example.com",
             "checkpoint_entries" => "1000",
             _ => "1",
         };
-        assert_ne!(load_with(None, &[(&variable, value)]).unwrap(), shipped, "{variable}");
+        // Certificate and key go together.
+        let partner = match key.as_str() {
+            "tls_certificate" => "PURSER_SERVER_TLS_KEY",
+            _ => "PURSER_SERVER_TLS_CERTIFICATE",
+        };
+        let both = [(&*variable, value), (partner, value)];
+        let given = if key.starts_with("tls_") { &both[..] } else { &both[..1] };
+        assert_ne!(load_with(None, given).unwrap(), shipped, "{variable}");
     }
 }
 

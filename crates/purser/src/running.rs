@@ -12,13 +12,13 @@ fn path(data: &Path) -> PathBuf {
 }
 
 /// Says where the server listens. Only for whoever holds the directory.
-pub(crate) fn announce(data: &Path, listening: SocketAddr) -> anyhow::Result<()> {
+pub(crate) fn announce(data: &Path, scheme: &str, listening: SocketAddr) -> anyhow::Result<()> {
     let ip = match listening.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
         ip => ip,
     };
-    let url = format!("http://{}\n", SocketAddr::new(ip, listening.port()));
+    let url = format!("{scheme}://{}\n", SocketAddr::new(ip, listening.port()));
     fs::write(path(data), url).with_context(|| format!("{} cannot be written", path(data).display()))
 }
 
@@ -50,7 +50,7 @@ mod tests {
             ("[::]:80", "http://[::1]:80"),
             ("10.1.2.3:7070", "http://10.1.2.3:7070"),
         ] {
-            announce(data.path(), listening.parse().unwrap()).unwrap();
+            announce(data.path(), "http", listening.parse().unwrap()).unwrap();
             assert_eq!(address(data.path()).as_deref(), Some(url));
         }
         withdraw(data.path()).unwrap();

@@ -5,18 +5,20 @@ use crate::library::FileLibrary;
 use crate::maintenance::{StoreMaintenance, remove_leftovers};
 use crate::{admin_key, components, configuration, running, system};
 use anyhow::{Context, anyhow};
-use axum::serve::ListenerExt;
 use http_api::{Api, router};
+use http_server::{Drained, Tls};
 use ledger_redb::RedbStore;
 use ledger_service::ports::Clock;
 use ledger_service::{CustomAmounts, Ledger, Pack, Parts, Releases, Settings, Shop, SystemClock, TestClock};
 use purser_config::Config;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
 
 /// How often what is due is looked for.
 const DUE_INTERVAL: Duration = Duration::from_secs(1);
@@ -24,6 +26,7 @@ const DUE_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) fn run(arguments: &Serve) -> anyhow::Result<ExitCode> {
     system::log("info")?;
     let config = configuration::load(arguments)?;
+    system::allow_many_files();
     system::runtime()?.block_on(serve(config, arguments))
 }
 
@@ -48,41 +51,40 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
             body_bytes_max: config.server.body_bytes_max,
             batch_body_bytes_max: config.server.batch_body_bytes_max,
             batch_items_max: config.server.batch_items_max,
+            batches_bytes_max: config.server.batches_bytes_max,
+            body_timeout: Duration::from_millis(config.server.body_timeout_ms),
+            requests_max: config.server.requests_max,
         },
         test_clock,
         maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock, library))),
     });
+    let tls = tls(&config)?;
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; is another server running there? --listen takes another address")
     })?;
     let address = listener.local_addr().context("the listening address is unknown")?;
-    running::announce(data, address)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    running::announce(data, scheme, address)?;
     if let Some(secret) = made {
         println!("administrator's key, shown this once: {secret}");
     }
-    println!("purser is listening on http://{address}");
-    let listener = listener.tap_io(|stream| {
-        // An answer is one small write; waiting to fill a packet would only delay it.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps Nagle's algorithm");
-        }
-    });
+    println!("purser is listening on {scheme}://{address}");
     let due = tokio::spawn(keep_due(ledger.clone()));
     let (stop, stopped) = tokio::sync::watch::channel(());
-    let server = axum::serve(listener, router(api)).with_graceful_shutdown(until(stopped));
-    let mut server = tokio::spawn(async move { server.await });
+    let server = http_server::serve(listener, tls.clone(), router(api), connection_limits(&config), until(stopped));
+    let mut server = tokio::spawn(server);
+    let renewals = tls.map(|tls| tokio::spawn(renew(tls)));
     tokio::select! {
         ended = &mut server => return Err(anyhow!("the server ended by itself: {ended:?}")),
         signal = told_to_stop() => signal?,
     }
     tracing::info!("stopping: requests under way are finished first");
     due.abort();
+    renewals.inspect(JoinHandle::abort);
     drop(stop);
-    let drain = Duration::from_millis(config.server.drain_timeout_ms);
-    if timeout(drain, &mut server).await.is_err() {
+    if server.await.context("serving panicked")?? == Drained::Cut {
         tracing::warn!(drain_timeout_ms = config.server.drain_timeout_ms, "connections were still busy at the end");
-        server.abort();
     }
     let closed = tokio::task::spawn_blocking(move || ledger.close()).await.context("closing panicked")?;
     running::withdraw(data)?;
@@ -90,6 +92,38 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         .map_err(|error| anyhow!("the ledger did not close cleanly; the next start replays its journal: {error:?}"))?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The certificate, where there is one.
+fn tls(config: &Config) -> anyhow::Result<Option<Arc<Tls>>> {
+    let load = |(certificate, key): &(PathBuf, PathBuf)| Tls::load(certificate, key).map(Arc::new);
+    config.server.tls.as_ref().map(load).transpose().context("TLS cannot be served")
+}
+
+/// Reads the certificate anew whenever the process is told to.
+async fn renew(tls: Arc<Tls>) {
+    let Ok(mut told) = signal(SignalKind::hangup()) else {
+        tracing::error!("SIGHUP cannot be watched: a renewed certificate takes a restart");
+        return;
+    };
+    while told.recv().await.is_some() {
+        match tls.reload() {
+            Ok(()) => tracing::info!("the certificate was read anew"),
+            Err(error) => tracing::error!(%error, "the certificate cannot be renewed; the old one counts"),
+        }
+    }
+}
+
+fn connection_limits(config: &Config) -> http_server::Limits {
+    let server = &config.server;
+    http_server::Limits {
+        connections_max: server.connections_max,
+        head_timeout: Duration::from_millis(server.head_timeout_ms),
+        idle_timeout: Duration::from_millis(server.idle_timeout_ms),
+        write_timeout: Duration::from_millis(server.write_timeout_ms),
+        head_bytes_max: server.head_bytes_max,
+        drain_timeout: Duration::from_millis(server.drain_timeout_ms),
+    }
 }
 
 fn open_store(config: &Config) -> anyhow::Result<Arc<RedbStore>> {

@@ -50,6 +50,14 @@ pub(crate) fn log(default: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Asks for as many open files as the system lets this process have: each connection takes one, and many systems begin with
+/// a thousand.
+pub(crate) fn allow_many_files() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}
+
 /// A runtime with a thread for each core.
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")

@@ -9,11 +9,14 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, Uri};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long connecting may take.
@@ -31,7 +34,7 @@ const EXCERPT_CHARACTERS_MAX: usize = 200;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The server's address is none.
-    #[error("{url:?} is no address of a server: write it as http://HOST:PORT")]
+    #[error("{url:?} is no address of a server: write it as http://HOST:PORT or https://HOST")]
     Address {
         /// What was given.
         url: String,
@@ -180,7 +183,8 @@ impl Answer {
 /// A client of one server.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: legacy::Client<HttpConnector, Full<Bytes>>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    tls: ClientConfig,
     server: String,
     authorization: Option<HeaderValue>,
 }
@@ -193,7 +197,7 @@ impl Client {
     pub fn new(server: &str, key: Option<&str>) -> Result<Self, ClientError> {
         let address = || ClientError::Address { url: server.to_owned() };
         let uri: Uri = server.parse().map_err(|_| address())?;
-        if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.query().is_some() {
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.authority().is_none() || uri.query().is_some() {
             return Err(address());
         }
         let authorization = key.map(|key| {
@@ -201,15 +205,16 @@ impl Client {
             value.set_sensitive(true);
             Ok::<_, ClientError>(value)
         });
+        let tls = tls_config(uri.scheme_str() == Some("https"))?;
         let server = server.trim_end_matches('/').to_owned();
-        Ok(Self { http: new_pool(), server, authorization: authorization.transpose()? })
+        Ok(Self { http: new_pool(tls.clone()), tls, server, authorization: authorization.transpose()? })
     }
 
     /// The same server through connections of its own: a worker that calls one at a time then keeps exactly one open,
     /// and shares no pool's lock with others.
     #[must_use]
     pub fn with_own_connections(&self) -> Self {
-        Self { http: new_pool(), ..self.clone() }
+        Self { http: new_pool(self.tls.clone()), ..self.clone() }
     }
 
     /// Sends a request once and reads the whole answer.
@@ -297,13 +302,28 @@ async fn whole(response: Response<Incoming>) -> Result<Answer, ClientError> {
     })
 }
 
-fn new_pool() -> legacy::Client<HttpConnector, Full<Bytes>> {
+/// Whom to trust: the authorities that this machine trusts (`SSL_CERT_FILE` names others), where TLS is spoken at all.
+fn tls_config(is_spoken: bool) -> Result<ClientConfig, ClientError> {
+    let mut roots = RootCertStore::empty();
+    if is_spoken {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.map_err(|error| ClientError::Unreachable(error.into()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn new_pool(tls: ClientConfig) -> legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
     let mut connector = HttpConnector::new();
+    connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     // A body that is waited for without a limit ends at least with the machine that sends it.
     connector.set_keepalive(Some(KEEPALIVE));
-    legacy::Client::builder(TokioExecutor::new()).build(connector)
+    legacy::Client::builder(TokioExecutor::new()).build(
+        HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector),
+    )
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

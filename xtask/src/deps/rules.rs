@@ -113,7 +113,9 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Arrows { from: "http-api", to: &["ledger-core", "ledger-service", "ledger-store"] }, SERVICE),
     (Rule::Avoids { from: "http-api", packages: &["redb", "wasmtime"] }, SERVICE),
     (Rule::NamedBy { package: "http-api", by: &["purser"] }, "wire types and status codes stay at the edge"),
-    (Rule::NamedBy { package: "axum", by: &["http-api", "purser"] }, "wire types and status codes stay at the edge"),
+    (Rule::Arrows { from: "http-server", to: &[] }, "connections know nothing of what is served on them"),
+    (Rule::NamedBy { package: "http-server", by: &["purser"] }, "the binary alone listens"),
+    (Rule::NamedBy { package: "axum", by: &["http-api"] }, "wire types and status codes stay at the edge"),
     (Rule::Arrows { from: "plugin-sdk", to: &[] }, PLUGINS),
     (Rule::Arrows { from: "per-model-rates", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "call-minutes", to: &["plugin-sdk"] }, PLUGINS),
@@ -127,6 +129,7 @@ pub(super) const RULES: &[(Rule, &str)] = &[
             from: "purser",
             to: &[
                 "http-api",
+                "http-server",
                 "ledger-core",
                 "ledger-redb",
                 "ledger-service",

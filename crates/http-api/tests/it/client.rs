@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use http_api::{Api, Limits, router};
 use ledger_service::ports::Maintenance;
 use std::sync::Arc;
+use std::time::Duration;
 use testkit::{ADMIN_KEY, Kit};
 use tower::ServiceExt;
 
@@ -35,7 +36,14 @@ impl Client {
         let api = Api {
             ledger: kit.ledger.clone(),
             public_url: None,
-            limits: Limits { body_bytes_max: 65_536, batch_body_bytes_max: 131_072, batch_items_max: 100 },
+            limits: Limits {
+                body_bytes_max: 65_536,
+                batch_body_bytes_max: 131_072,
+                batch_items_max: 100,
+                batches_bytes_max: 262_144,
+                body_timeout: Duration::from_secs(30),
+                requests_max: 1000,
+            },
             test_clock: Some(kit.clock.clone()),
             maintenance,
         };

@@ -24,17 +24,42 @@ pub(super) fn server(section: &mut Section<'_>) -> Server {
         body_bytes_max: section.required("body_kib_max", whole::<usize>(1..=65_536)) << 10,
         batch_body_bytes_max: section.required("batch_body_mib_max", whole::<usize>(1..=1024)) << 20,
         batch_items_max: section.required("batch_items_max", whole(1..=100_000)),
+        batches_bytes_max: section.required("batches_mib_max", whole::<usize>(1..=65_536)) << 20,
+        requests_max: section.required("requests_max", whole(1..=1_000_000)),
+        connections_max: section.required("connections_max", whole(1..=1_000_000)),
+        head_bytes_max: section.required("head_kib_max", whole::<usize>(8..=1024)) << 10,
+        head_timeout_ms: section.required("head_timeout_ms", whole(1..=3_600_000)),
+        body_timeout_ms: section.required("body_timeout_ms", whole(1..=3_600_000)),
+        idle_timeout_ms: section.required("idle_timeout_ms", whole(1..=86_400_000)),
+        write_timeout_ms: section.required("write_timeout_ms", whole(1..=3_600_000)),
+        tls: tls(section),
         drain_timeout_ms: section.required("drain_timeout_ms", whole(1..=3_600_000)),
         public_url: section.required("public_url", origin),
     }
 }
 
+/// Reads the two files of TLS: both or none.
+fn tls(section: &mut Section<'_>) -> Option<(PathBuf, PathBuf)> {
+    let certificate = section.required("tls_certificate", text_or_none);
+    let key = section.required("tls_key", text_or_none);
+    if certificate.is_some() != key.is_some() {
+        let missing = if key.is_none() { "tls_key" } else { "tls_certificate" };
+        section.problem(missing, "is empty; certificate and key go together");
+    }
+    Some((certificate?.into(), key?.into()))
+}
+
+/// Reads a text; an empty one is none.
+fn text_or_none(value: &Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Text(text) | Value::Loose(text) if text.is_empty() => Ok(None),
+        _ => text(value).map(Some),
+    }
+}
+
 /// Reads `https://host[:port]`; an empty text is none.
 fn origin(value: &Value) -> Result<Option<String>, String> {
-    if matches!(value, Value::Text(text) | Value::Loose(text) if text.is_empty()) {
-        return Ok(None);
-    }
-    let url = text(value)?;
+    let Some(url) = text_or_none(value)? else { return Ok(None) };
     let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', ' ', '?', '#']) => Ok(Some(url)),

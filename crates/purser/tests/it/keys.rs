@@ -1,6 +1,6 @@
 //! `purser keys`, with and without a server.
 
-use crate::server::{Server, expect, purser};
+use crate::server::{ADMIN_KEY, Server, expect, purser};
 use serde_json::json;
 use std::path::Path;
 use trace_replay::client::Call;
@@ -48,5 +48,34 @@ async fn keys_are_made_and_revoked_beside_a_server_and_without_one() {
     expect(&server.client_with(&reader), Call::get("/v1/accounts/acme"), 401).await;
     expect(&server.client_with(&plugins), Call::get("/v1/accounts/acme"), 200).await;
     expect(&server.client_with(&admin), Call::delete(format!("/v1/keys/{id}")), 200).await;
+    server.stop();
+}
+
+#[test]
+fn a_server_with_tls_is_asked_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let mut command = purser();
+    command.env("PURSER_ADMIN_KEY", ADMIN_KEY);
+    command.env("PURSER_SERVER_TLS_CERTIFICATE", &certificate).env("PURSER_SERVER_TLS_KEY", &key);
+    let server = Server::start_with(&mut command, &folder.path().join("data"), &[]);
+    let port = server.url.strip_prefix("https://127.0.0.1:").unwrap();
+    let list = |trusted: bool| {
+        let mut command = purser();
+        command.args(["keys", "create", "--scopes", "read", "--server", &format!("https://localhost:{port}")]);
+        command.env("PURSER_KEY", ADMIN_KEY);
+        if trusted {
+            command.env("SSL_CERT_FILE", &certificate);
+        }
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (done, said) = list(true);
+    assert!(done, "{said}");
+    let (done, said) = list(false);
+    assert!(!done && said.contains("certificate"), "{said}");
     server.stop();
 }
