@@ -13,6 +13,7 @@ mod interrupt;
 mod load;
 mod machine;
 mod options;
+mod overload;
 mod page;
 mod postgres;
 mod process;
@@ -47,6 +48,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     let bench = Bench { workspace, plan, program, folder };
     let (mut rows, samples) = bench.rounds()?;
     rows.extend(bench.large()?);
+    if bench.plan.has(Group::Overload) {
+        rows.extend(overload::run(&bench.launch("overload"), bench.plan.overload())?);
+    }
     let figures = figures(options, &rows, &samples);
     println!("\n{figures}");
     if options.write {

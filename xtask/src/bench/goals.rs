@@ -86,7 +86,7 @@ pub(super) fn rows(samples: &Samples) -> Vec<Row> {
         let figure = |variant| {
             let field = |sample: &Sample| match comparison.kind {
                 Kind::Microseconds => sample.p50_us,
-                Kind::PerSecond | Kind::Bytes | Kind::Milliseconds => sample.per_second,
+                Kind::PerSecond | Kind::Bytes | Kind::Milliseconds | Kind::Count => sample.per_second,
             };
             samples.get(&variant).and_then(|samples| median(samples.iter().map(field)))
         };

@@ -1,5 +1,6 @@
 //! What `cargo xtask bench` can be asked for, and what that comes to.
 
+use super::overload::Lengths;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -8,6 +9,8 @@ use std::time::Duration;
 /// How long batches are sent in a full run: long enough that what piles up behind them shows.
 const BATCH_SUSTAINED: Duration = Duration::from_secs(60);
 const BATCH_SUSTAINED_QUICK: Duration = Duration::from_secs(5);
+/// How long four times as much as can be done is asked for.
+const RUSH: Duration = Duration::from_secs(60);
 
 /// A part of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -26,10 +29,13 @@ pub(crate) enum Group {
     Fill,
     /// Reads of the large ledger, which is filled for them
     Reads,
+    /// Four times what is sustained, for a minute
+    Overload,
 }
 
 impl Group {
-    const ALL: [Self; 7] = [Self::Peers, Self::Single, Self::One, Self::Batch, Self::Hot, Self::Fill, Self::Reads];
+    const ALL: [Self; 8] =
+        [Self::Peers, Self::Single, Self::One, Self::Batch, Self::Hot, Self::Fill, Self::Reads, Self::Overload];
     /// Those that are measured against a peer.
     const AGAINST_PEERS: [Self; 4] = [Self::Single, Self::One, Self::Batch, Self::Hot];
 }
@@ -108,6 +114,12 @@ impl Plan {
     /// Whether Purser itself runs in rounds.
     pub(super) fn has_purser_rounds(&self) -> bool {
         Group::AGAINST_PEERS.iter().any(|group| self.has(*group))
+    }
+
+    /// How long the parts of an overload take.
+    pub(super) fn overload(&self) -> Lengths {
+        let rush = if self.batch_variant == BATCH_SUSTAINED_QUICK { Duration::from_secs(10) } else { RUSH };
+        Lengths { sustained: self.variant, rush }
     }
 
     /// Whether a large ledger is needed.

@@ -11,6 +11,7 @@ pub(super) enum Kind {
     Microseconds,
     Milliseconds,
     Bytes,
+    Count,
 }
 
 /// A figure, what it is compared with, and what it should be.
@@ -117,6 +118,7 @@ pub(super) fn quantity(kind: Kind, figure: f64) -> String {
         Kind::Milliseconds => format!("{} ms", whole(figure)),
         Kind::Bytes if figure >= 1_048_576.0 => format!("{} MiB", whole(figure / 1_048_576.0)),
         Kind::Bytes => format!("{} B", whole(figure)),
+        Kind::Count => whole(figure),
     }
 }
 
