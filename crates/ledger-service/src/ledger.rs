@@ -4,6 +4,7 @@ use crate::access::Keyring;
 use crate::activity_kinds::ActivityKinds;
 use crate::audit::Audit;
 use crate::error::ServiceError;
+use crate::notices::Notices;
 use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
 use crate::rate_card::Releases;
@@ -71,6 +72,7 @@ pub struct Ledger {
     keyring: Keyring,
     audit: Audit,
     settings: Settings,
+    notices: Arc<Notices>,
     /// `None` once the ledger has been closed.
     writer: Mutex<Option<Arc<Handle>>>,
     writer_thread: Mutex<Option<JoinHandle<()>>>,
@@ -130,6 +132,7 @@ impl Ledger {
             keyring,
             audit,
             settings: parts.settings,
+            notices: Arc::default(),
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
         }))
@@ -321,6 +324,10 @@ impl Ledger {
 
     pub(crate) fn activity_kinds(&self) -> &ActivityKinds {
         &self.activity_kinds
+    }
+
+    pub(crate) fn notices_shared(&self) -> &Arc<Notices> {
+        &self.notices
     }
 
     pub(crate) fn settings(&self) -> &Settings {

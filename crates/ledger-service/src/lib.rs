@@ -56,6 +56,7 @@ pub use error::ServiceError;
 pub use grants::{DeductionInput, GrantInput, GrantView};
 pub use holds::{HoldAmount, HoldFilter, HoldInput, HoldPage, HoldReply, HoldStep, HoldView};
 pub use ledger::{AccountInput, Ledger, Parts, PutAccount, Settings};
+pub use notices::{Notice, NoticeKind, NoticeKinds, Notices, WantedNotices};
 pub use purchases::{CustomAmounts, Pack, PurchaseInput, PurchaseItem, PurchaseView, Shop};
 pub use rate_card::{Binding, RateCard, Releases, Rule};
 pub use rated::{Rated, rated};

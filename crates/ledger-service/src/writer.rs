@@ -324,6 +324,7 @@ impl Writer {
                     account: account.clone(),
                     entries: working.entries.clone(),
                     keys: working.keys,
+                    system: Vec::new(),
                 });
             }
             if let Some(broken) = &working.broken {
