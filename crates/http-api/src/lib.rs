@@ -8,6 +8,7 @@
 
 mod accounts;
 mod acts;
+mod alerts;
 mod answer;
 mod audit;
 mod auth;
@@ -16,6 +17,7 @@ mod charges;
 mod deductions;
 mod entries;
 mod erasures;
+mod events;
 mod fields;
 mod formats;
 mod grants;

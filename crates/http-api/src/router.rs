@@ -43,6 +43,10 @@ pub struct Limits {
     pub batch_body_bytes_max: usize,
     /// Most items of a batch.
     pub batch_items_max: usize,
+    /// Most entries of an account that a stream of events gives again.
+    pub resume_entries_max: u64,
+    /// How often a stream of events says that it is there, in milliseconds.
+    pub heartbeat_ms: u64,
 }
 
 /// The service as HTTP.

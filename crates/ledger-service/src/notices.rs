@@ -195,7 +195,7 @@ impl Notices {
 impl Ledger {
     /// What notices are wanted, and word of those that were written.
     pub fn notices(&self) -> &Notices {
-        self.notices_shared()
+        &self.telling().notices
     }
 
     /// Makes a notice durable by itself, if it is wanted. Those that stem from an account's entries are written by the
@@ -219,6 +219,10 @@ impl Ledger {
                 None
             })
         };
-        Ok(records.iter().filter_map(read).collect())
+        let mut notices: Vec<Notice> = records.iter().filter_map(read).collect();
+        // Those of one instant in the order in which their accounts tell them: entry 9 before entry 10.
+        let numbers = |id: &str| id.split('_').filter_map(|part| part.parse().ok()).collect::<Vec<u64>>();
+        notices.sort_by_cached_key(|notice| (notice.at, numbers(&notice.id)));
+        Ok(notices)
     }
 }

@@ -31,11 +31,21 @@ impl Client {
 
     /// The same with somebody who looks after the store.
     pub(crate) fn with(maintenance: Option<Arc<dyn Maintenance>>) -> Self {
-        let kit = Kit::new();
+        Self::over(Kit::new(), maintenance, 60_000)
+    }
+
+    /// The routes over a kit, whose streams say so often that they are there.
+    pub(crate) fn over(kit: Kit, maintenance: Option<Arc<dyn Maintenance>>, heartbeat_ms: u64) -> Self {
         let api = Api {
             ledger: kit.ledger.clone(),
             public_url: None,
-            limits: Limits { body_bytes_max: 65_536, batch_body_bytes_max: 131_072, batch_items_max: 100 },
+            limits: Limits {
+                body_bytes_max: 65_536,
+                batch_body_bytes_max: 131_072,
+                batch_items_max: 100,
+                resume_entries_max: 20,
+                heartbeat_ms,
+            },
             test_clock: Some(kit.clock.clone()),
             maintenance,
         };
