@@ -41,6 +41,8 @@ pub enum Audience {
 pub enum Cut {
     /// Its channel was full.
     TooSlow,
+    /// The store had failed: what became durable then was told to nobody, and is in the journal.
+    Interrupted,
     /// The program is stopping.
     ShuttingDown,
 }
@@ -60,6 +62,14 @@ struct Listeners {
     of_accounts: FxHashMap<Arc<str>, Vec<Arc<Listener>>>,
     of_all: Vec<Arc<Listener>>,
     is_closed: bool,
+}
+
+impl Listeners {
+    fn cut(&self, why: Cut) {
+        for listener in self.of_accounts.values().flatten().chain(&self.of_all) {
+            listener.cut(why);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -147,9 +157,12 @@ impl Feed {
     fn close(&self) {
         let mut listeners = self.write();
         listeners.is_closed = true;
-        for listener in listeners.of_accounts.values().flatten().chain(&listeners.of_all) {
-            listener.cut(Cut::ShuttingDown);
-        }
+        listeners.cut(Cut::ShuttingDown);
+    }
+
+    /// Ends every subscription that there is.
+    pub(crate) fn interrupt(&self) {
+        self.read().cut(Cut::Interrupted);
     }
 
     fn leave(&self, audience: &Audience, listener: &Arc<Listener>) {

@@ -160,6 +160,7 @@ impl Ledger {
         let taken = |_| ServiceError::Internal { detail: "a thread panicked while closing".to_owned() };
         drop(self.writer.lock().map_err(taken)?.take());
         let thread = self.writer_thread.lock().map_err(|_| ServiceError::Overloaded)?.take();
+        self.end_feeds();
         if let Some(thread) = thread {
             thread.join().map_err(|_| ServiceError::Internal { detail: "the writer panicked".to_owned() })?;
             self.store.close()?;

@@ -522,6 +522,10 @@ fn run(writer: &Writer, clock: &dyn Clock, submissions: &Receiver<Submission>, p
         }
         if let Err(error) = handle_group(writer, clock, group, items, progress) {
             stop_until_recovered(writer, submissions, progress, &error);
+            // What the failed commit made durable after all was told to nobody: who listens reads the journal again.
+            if let Some(telling) = &writer.telling {
+                telling.feed.interrupt();
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use ledger_core::{Account, Amount, Body, Id, IdKind, Timestamp};
 use ledger_service::{Cut, Ledger, Notice, NoticeKind, ServiceError};
 use ledger_store::Recorded;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::io::Write;
 
 /// After how long a client that lost its stream should try again.
@@ -45,13 +45,13 @@ impl Frames {
     }
 
     fn event(&mut self, name: &str, id: Option<(&str, u64)>, data: &impl Serialize) -> Result<(), ServiceError> {
-        let _ = write!(self.bytes, "event: {name}\n");
+        let _ = writeln!(self.bytes, "event: {name}");
         match id {
             Some((account, sequence)) if self.is_of_many => {
-                let _ = write!(self.bytes, "id: {account}:{sequence}\n");
+                let _ = writeln!(self.bytes, "id: {account}:{sequence}");
             }
             Some((_, sequence)) => {
-                let _ = write!(self.bytes, "id: {sequence}\n");
+                let _ = writeln!(self.bytes, "id: {sequence}");
             }
             None => {}
         }
@@ -94,10 +94,17 @@ impl Frames {
             NoticeKind::ThresholdReached => self.threshold(notice, "reached"),
             NoticeKind::ThresholdRecovered => self.threshold(notice, "recovered"),
             NoticeKind::HoldRunningOut => {
-                let mut event = members(&["account", "hold", "held", "free", "expires_at"], &notice.data);
-                event.insert("status".to_owned(), "running_out".into());
-                event.insert("covered_until".to_owned(), covered_until.map(|at| at.to_string()).into());
-                event.insert("at".to_owned(), notice.at.to_string().into());
+                let data = &notice.data;
+                let event = RunningOutEvent {
+                    account: &data["account"],
+                    hold: &data["hold"],
+                    status: "running_out",
+                    held: &data["held"],
+                    free: &data["free"],
+                    expires_at: &data["expires_at"],
+                    covered_until: covered_until.map(Shown),
+                    at: Shown(notice.at),
+                };
                 self.event("hold", None, &event)
             }
             NoticeKind::Exhausted
@@ -109,12 +116,17 @@ impl Frames {
         }
     }
 
-    fn threshold(&mut self, notice: &Notice, status: &str) -> Result<(), ServiceError> {
-        let mut event = members(&["account"], &notice.data);
-        event.extend(members(&["kind", "share", "remaining"], &notice.data["threshold"]));
-        event.insert("status".to_owned(), status.into());
-        event.insert("at".to_owned(), notice.at.to_string().into());
-        event.insert("balance".to_owned(), notice.data["balance"].clone());
+    fn threshold(&mut self, notice: &Notice, status: &'static str) -> Result<(), ServiceError> {
+        let threshold = &notice.data["threshold"];
+        let event = ThresholdEvent {
+            account: &notice.data["account"],
+            kind: &threshold["kind"],
+            share: threshold.get("share"),
+            remaining: threshold.get("remaining"),
+            status,
+            at: Shown(notice.at),
+            balance: &notice.data["balance"],
+        };
         self.event("threshold", None, &event)
     }
 
@@ -123,6 +135,9 @@ impl Frames {
         let (reason, detail) = match why {
             End::Cut(Cut::TooSlow) => {
                 ("too-slow", "the stream was read more slowly than it was written; connect again with the last id")
+            }
+            End::Cut(Cut::Interrupted) => {
+                ("interrupted", "the storage had failed and is there again; connect again with the last id")
             }
             End::Cut(Cut::ShuttingDown) => ("shutting-down", "the server is stopping; connect again with the last id"),
             End::CallerEnded => ("key-ended", "the key was revoked, or its time or the token's is over"),
@@ -151,9 +166,33 @@ pub(super) enum End {
     CallerEnded,
 }
 
-fn members(names: &[&str], of: &Value) -> Map<String, Value> {
-    let named = names.iter().filter_map(|name| Some(((*name).to_owned(), of.get(*name)?.clone())));
-    named.collect()
+/// A threshold that was passed; what it is made of is in its notice.
+#[derive(Serialize)]
+struct ThresholdEvent<'a> {
+    account: &'a Value,
+    /// `share` or `remaining`; the member of that name has the threshold.
+    kind: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remaining: Option<&'a Value>,
+    status: &'static str,
+    at: Shown<Timestamp>,
+    balance: &'a Value,
+}
+
+/// A hold that runs out; what it is made of is in its notice.
+#[derive(Serialize)]
+struct RunningOutEvent<'a> {
+    account: &'a Value,
+    hold: &'a Value,
+    status: &'static str,
+    held: &'a Value,
+    free: &'a Value,
+    expires_at: &'a Value,
+    /// Until when what is set aside lasts, for a hold of seconds that are priced.
+    covered_until: Option<Shown<Timestamp>>,
+    at: Shown<Timestamp>,
 }
 
 /// What became of a hold.

@@ -159,19 +159,24 @@ impl Pump {
             let step = tokio::select! {
                 biased;
                 () = self.sender.closed() => return Stop::Gone,
-                _ = heartbeat.tick() => {
-                    if !self.api.ledger.keyring().is_still_let_in(&self.known.0) {
-                        return Stop::Ended(End::CallerEnded);
-                    }
-                    self.frames.heartbeat();
-                    self.flush().await
-                }
+                _ = heartbeat.tick() => None,
                 moved = self.subscription.next() => match moved {
-                    Ok(moved) => self.tell(moved).await,
+                    Ok(moved) => Some(moved),
                     Err(cut) => return Stop::Ended(End::Cut(cut)),
                 },
             };
-            if let Err(stop) = step {
+            // Before anything is told: a key that was revoked hears nothing more.
+            if !self.api.ledger.keyring().is_still_let_in(&self.known.0) {
+                return Stop::Ended(End::CallerEnded);
+            }
+            let told = match step {
+                Some(moved) => self.tell(moved).await,
+                None => {
+                    self.frames.heartbeat();
+                    self.flush().await
+                }
+            };
+            if let Err(stop) = told {
                 return stop;
             }
         }

@@ -324,7 +324,7 @@ async fn who_reads_too_slowly_is_told_so_and_loses_nothing() {
     assert!(got.len() < 60, "not everything was kept for it");
     let last = got.last().copied().unwrap_or(2);
     let ledger = &client.kit.ledger;
-    let missed = ledger.entries_between(&*ledger.booked("acme").unwrap(), last, sequence).unwrap();
+    let missed = ledger.entries_between(&ledger.booked("acme").unwrap(), last, sequence).unwrap();
     got.extend(missed.iter().map(|recorded| recorded.sealed.entry.sequence));
     assert_eq!(got, (3..=sequence).collect::<Vec<u64>>());
 }
@@ -353,6 +353,31 @@ async fn streams_end_with_the_server_and_with_their_keys() {
     let events = of_admin.until(|event| event.name == "dropped").await;
     assert_eq!(events.last().unwrap().data["reason"], "shutting-down");
     assert_eq!(of_admin.next().await, None);
+}
+
+#[tokio::test]
+async fn nothing_is_told_once_the_key_is_revoked_or_over() {
+    let client = client().await;
+    let end = client.kit.ledger.now().plus_millis(1000);
+    let scopes = json!(["read"]);
+    let lasting = post(&client, "/v1/keys", json!({"scopes": scopes})).await;
+    let short = post(&client, "/v1/keys", json!({"scopes": scopes, "expires_at": end.to_string()})).await;
+    let token = post(&client, "/v1/portal-tokens", json!({"account": "acme", "ttl_seconds": 1})).await;
+    let mut listeners = Vec::new();
+    for secret in [&lasting["secret"], &short["secret"], &token["token"]] {
+        let authorization = format!("Bearer {}", secret.as_str().unwrap());
+        let mut listener = Listener::connect(&client, ACME, &[("authorization", &authorization)]).await;
+        assert_eq!(line(&listener.next().await.unwrap()), "balance 1000 #2");
+        listeners.push(listener);
+    }
+    let revoke = Request::delete(format!("/v1/keys/{}", lasting["id"].as_str().unwrap())).body(Body::empty()).unwrap();
+    assert_eq!(client.send(revoke).await.status, StatusCode::OK);
+    client.kit.wait_ms(1000);
+    charge(&client, "acme", "1", 1).await;
+    for listener in &mut listeners {
+        assert_eq!(line(&listener.next().await.unwrap()), "dropped key-ended");
+        assert_eq!(listener.next().await, None);
+    }
 }
 
 #[tokio::test]
@@ -440,4 +465,35 @@ async fn nothing_is_lost_or_repeated_however_often_a_stream_is_resumed() {
     }
     assert_eq!(got, (3..=CHARGES + 2).collect::<Vec<u64>>());
     assert!(connections > 10, "it was connected {connections} times");
+}
+
+/// The transcript of `docs/events.md` is what a server says.
+#[tokio::test]
+async fn the_documented_transcript_is_true() {
+    let client = client().await;
+    let mut listener = Listener::connect(&client, ACME, &[]).await;
+    let mut said = String::new();
+    let until = async |listener: &mut Listener, said: &mut String, last: &str| loop {
+        let part = listener.part().await.unwrap();
+        // Hashes depend on salts.
+        match part.split_once("\"hash\":\"") {
+            Some((before, rest)) => said.push_str(&format!("{before}\"hash\":\"…{}", &rest[64..])),
+            None => said.push_str(&part),
+        }
+        said.push_str("\n\n");
+        if part.contains(last) {
+            return;
+        }
+    };
+    until(&mut listener, &mut said, "id: 2").await;
+    charge(&client, "acme", "evt-1", 850).await;
+    until(&mut listener, &mut said, "id: 3").await;
+    let hold =
+        json!({"id": "call-1", "account": "acme", "activity": "voice_web", "credits": "100", "ttl_seconds": 600});
+    post(&client, "/v1/holds", hold).await;
+    until(&mut listener, &mut said, "id: 4").await;
+    let document = include_str!("../../../../docs/events.md");
+    let (_, written) = document.split_once("<!-- transcript: begin; a test holds it against a server -->").unwrap();
+    let (written, _) = written.split_once("<!-- transcript: end -->").unwrap();
+    assert_eq!(written.trim(), format!("```text\n{}\n```", said.trim_end()), "docs/events.md must have:\n{said}");
 }

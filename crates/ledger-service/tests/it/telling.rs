@@ -2,7 +2,7 @@
 
 use ledger_core::{Amount, OnExcess};
 use ledger_service::{
-    Alerts, AlertsOf, Audience, HoldAmount, HoldInput, HoldStep, Ledger, Notice, NoticeKind, NoticeKinds,
+    Alerts, AlertsOf, Audience, Cut, HoldAmount, HoldInput, HoldStep, Ledger, Notice, NoticeKind, NoticeKinds,
     PurchaseInput, PurchaseItem, WantedNotices,
 };
 use std::sync::Arc;
@@ -221,4 +221,34 @@ async fn an_account_that_is_opened_has_not_dropped_to_anything() {
     assert!(kit.ledger.pending_notices().unwrap().is_empty());
     charge(&kit, "1", 1).await;
     assert_eq!(told(&kit.ledger, "account"), ["balance.exhausted \"acme\""]);
+}
+
+#[tokio::test]
+async fn a_commit_that_is_decided_again_tells_once() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    want_all(&kit.ledger);
+    let mut listener = kit.ledger.listen(Audience::All).unwrap();
+    kit.store.conflict(2);
+    charge(&kit, "1", 900).await;
+    let notices = kit.ledger.pending_notices().unwrap();
+    assert_eq!(notices.iter().map(|notice| &*notice.id).collect::<Vec<_>>(), ["nt_1_3_0"]);
+    assert_eq!(listener.next_waiting().unwrap().notices, notices);
+    assert!(listener.next_waiting().is_none());
+}
+
+/// What a failed commit made durable is told to nobody, so that who listens has to read the journal again.
+#[tokio::test]
+async fn who_listens_is_cut_off_where_a_commit_failed() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    let mut listener = kit.ledger.listen(Audience::All).unwrap();
+    kit.store.break_down(true);
+    assert!(kit.ledger.charge(messages("acme", "1", 1)).await.is_err());
+    assert!(listener.next_waiting().is_none());
+    kit.store.break_down(false);
+    assert_eq!(listener.next().await.unwrap_err(), Cut::Interrupted);
+    let mut again = kit.ledger.listen(Audience::All).unwrap();
+    charge(&kit, "2", 1).await;
+    assert_eq!(again.next().await.unwrap().account.id, "acme".into());
 }
