@@ -110,7 +110,7 @@ pub(crate) fn refuse_pages(fields: &mut Fields<'_>) {
 
 /// An entry on the wire.
 #[derive(Serialize)]
-struct EntryAnswer<'a> {
+pub(crate) struct EntryAnswer<'a> {
     sequence: u64,
     id: Shown<Id>,
     r#type: &'static str,
@@ -200,7 +200,7 @@ impl<'a> About<'a> {
 }
 
 impl<'a> EntryAnswer<'a> {
-    fn new(ledger: &Ledger, account: &'a str, recorded: &'a Recorded) -> Result<Self, ServiceError> {
+    pub(crate) fn new(ledger: &Ledger, account: &'a str, recorded: &'a Recorded) -> Result<Self, ServiceError> {
         let entry = &recorded.sealed.entry;
         let about = About::of(&entry.body);
         let details = recorded.details.as_ref().map(|details| serde_json::from_str(&details.text)).transpose();

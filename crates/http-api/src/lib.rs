@@ -9,6 +9,7 @@
 mod accounts;
 mod acts;
 mod admission;
+mod alerts;
 mod answer;
 mod audit;
 mod auth;
@@ -17,6 +18,7 @@ mod charges;
 mod deductions;
 mod entries;
 mod erasures;
+mod events;
 mod fields;
 mod formats;
 mod grants;

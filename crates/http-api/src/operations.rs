@@ -3,8 +3,9 @@
 use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
-    accounts, audit, batch, charges, deductions, entries, erasures, grants, health, holds, journal, keys, maintenance,
-    plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions, test_clock, transfers, usage,
+    accounts, alerts, audit, batch, charges, deductions, entries, erasures, events, grants, health, holds, journal,
+    keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions, test_clock,
+    transfers, usage,
 };
 use axum::http::Method;
 use ledger_service::Scope;
@@ -28,6 +29,11 @@ const fn spend_or_read(about: About) -> Access {
 
 const fn buy(about: About) -> Access {
     Key { scopes: &[Scope::Purchase], about }
+}
+
+/// What those who buy may read of what they may set.
+const fn read_or_buy(about: About) -> Access {
+    Key { scopes: &[Scope::Read, Scope::Purchase], about }
 }
 
 /// All of them, in the order in which the document lists them.
@@ -70,6 +76,12 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/v1/accounts/{account}/usage", "getUsage", read(Account), usage::read),
         Operation::get("/v1/accounts/{account}/statements/{cycle}", "getStatement", read(Account), statements::read),
         Operation::get("/v1/accounts/{account}/journal", "exportJournal", read(Account), journal::read),
+        Operation::get("/v1/accounts/{account}/events", "streamAccount", read(Account), events::of_account),
+        Operation::get("/v1/events/stream", "streamAccounts", read(Named), events::of_accounts),
+        // Alerts.
+        Operation::put("/v1/accounts/{account}/alerts", "putAlerts", buy(Account), alerts::put),
+        Operation::get("/v1/accounts/{account}/alerts", "getAlerts", read_or_buy(Account), alerts::read),
+        Operation::delete("/v1/accounts/{account}/alerts", "deleteAlerts", buy(Account), alerts::delete),
         // Buying.
         Operation::get(
             "/v1/packs",

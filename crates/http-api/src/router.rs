@@ -52,6 +52,10 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How many requests may be under way at a time.
     pub requests_max: usize,
+    /// Most entries of an account that a stream of events gives again.
+    pub resume_entries_max: u64,
+    /// How often a stream of events says that it is there, in milliseconds.
+    pub heartbeat_ms: u64,
 }
 
 /// The service as HTTP.

@@ -4,7 +4,7 @@
 //! The first page is read before anything is answered, so that what is wrong with the request is still said as a
 //! problem. What goes wrong later breaks the connection off: a client must not take half a selection for all of it.
 
-mod body;
+pub(crate) mod body;
 pub(crate) mod written;
 
 use crate::formats::StreamFormat;

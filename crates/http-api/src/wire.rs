@@ -3,6 +3,7 @@
 use crate::problem::Problem;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ledger_service::ServiceError;
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
 
@@ -46,4 +47,10 @@ pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
         }
         Err(error) => Problem::internal_error(format!("an answer cannot be written: {error}")).into_response(),
     }
+}
+
+/// A value as JSON, behind what is there.
+pub(crate) fn json_bytes(out: &mut Vec<u8>, value: &impl Serialize) -> Result<(), ServiceError> {
+    let unwritable = |error| ServiceError::Internal { detail: format!("an event cannot be written: {error}") };
+    serde_json::to_writer(out, value).map_err(unwritable)
 }

@@ -111,7 +111,7 @@ fn attempt_once(session: &mut Session, batch: &Batch) -> Result<Committed, Failu
         remember_keys(&mut work, &changes)?;
         days::add(&mut work, &changes)?;
     }
-    put_system(&mut work, &batch.system)?;
+    put_system(&mut work, changes.iter().flat_map(|change| &change.commit.system).chain(&batch.system))?;
     work.commit()?;
     Ok(Committed { conflicts })
 }
@@ -338,10 +338,13 @@ fn remember_keys(work: &mut Work<'_>, changes: &[Change<'_>]) -> Result<(), Fail
     Ok(())
 }
 
-pub(crate) fn put_system(work: &mut Work<'_>, records: &[SystemRecord]) -> Result<(), Failure> {
+pub(crate) fn put_system<'a>(
+    work: &mut Work<'_>,
+    records: impl IntoIterator<Item = &'a SystemRecord>,
+) -> Result<(), Failure> {
     // The last record under a name is in force; in order of their names, they are locked as on every node.
     let in_force: BTreeMap<(&str, &str), Option<&str>> =
-        records.iter().map(|record| ((&*record.topic, &*record.key), record.value.as_deref())).collect();
+        records.into_iter().map(|record| ((&*record.topic, &*record.key), record.value.as_deref())).collect();
     let (mut put, mut ended) = ((Vec::new(), Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for ((topic, key), value) in in_force {
         if let Some(value) = value {

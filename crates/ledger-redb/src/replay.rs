@@ -104,6 +104,8 @@ pub(crate) fn fold(
             account: Arc::new(account),
             entries: group.entries,
             keys: group.keys,
+            // They are items of the record themselves.
+            system: Vec::new(),
         };
         shared.publish(group.before.as_ref(), &commit, &group.positions);
     }

@@ -289,6 +289,9 @@ impl Core {
                     places.push(cutter.entry(recorded, &commit.keys));
                 }
             }
+            for record in commits.iter().flat_map(|fitting| &fitting.commit.system) {
+                cutter.system(record);
+            }
             for record in system {
                 cutter.system(record);
             }
@@ -451,7 +454,7 @@ impl LedgerStore for RedbStore {
                 shared.publish(before.as_ref(), commit, own);
                 rest = others;
             }
-            for record in &batch.system {
+            for record in commits.iter().flat_map(|fitting| &fitting.commit.system).chain(&batch.system) {
                 shared.put_system(record);
             }
             shared.active.mark = Some(end);

@@ -2,11 +2,15 @@
 
 use crate::access::Keyring;
 use crate::activity_kinds::ActivityKinds;
+use crate::alerts::{AlertBook, PlanAlerts};
 use crate::audit::Audit;
 use crate::error::ServiceError;
+use crate::feed::Feed;
+use crate::notices::Notices;
 use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
 use crate::rate_card::Releases;
+use crate::telling::Telling;
 use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
 use arc_swap::ArcSwap;
@@ -29,6 +33,8 @@ pub struct Parts {
     pub random: Arc<dyn Random>,
     /// The plans in force from now on.
     pub plans: Vec<Plan>,
+    /// At which balances somebody wants to be told, by plan.
+    pub alerts: PlanAlerts,
     /// What prices what.
     pub releases: Releases,
     /// What can be bought.
@@ -56,6 +62,10 @@ pub struct Settings {
     pub queue_items_max: usize,
     /// How many requests the writer commits at once.
     pub group_items_max: usize,
+    /// How many may listen to the feed at once.
+    pub listeners_max: usize,
+    /// How many commits may wait for one of them, before it is cut off.
+    pub listener_commits_max: usize,
 }
 
 /// The ledger.
@@ -71,6 +81,7 @@ pub struct Ledger {
     keyring: Keyring,
     audit: Audit,
     settings: Settings,
+    telling: Arc<Telling>,
     /// `None` once the ledger has been closed.
     writer: Mutex<Option<Arc<Handle>>>,
     writer_thread: Mutex<Option<JoinHandle<()>>>,
@@ -114,7 +125,14 @@ impl Ledger {
         let (store, clock, random) = (parts.store.clone(), parts.clock.clone(), parts.random.clone());
         let keyring = Keyring::load(store, clock, random, parts.admin_key)?;
         let audit = Audit::load(&*parts.store)?;
-        let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms);
+        let Settings { listener_commits_max, listeners_max, .. } = parts.settings;
+        let telling = Arc::new(Telling {
+            plans: plans.clone(),
+            alerts: AlertBook::load(&*parts.store, parts.alerts)?,
+            notices: Notices::default(),
+            feed: Arc::new(Feed::new(listener_commits_max, listeners_max)),
+        });
+        let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms).telling(telling.clone());
         let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
         let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
             .map_err(|e| ServiceError::Internal { detail: format!("the writer's thread cannot be started: {e}") })?;
@@ -130,6 +148,7 @@ impl Ledger {
             keyring,
             audit,
             settings: parts.settings,
+            telling,
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
         }))
@@ -141,6 +160,7 @@ impl Ledger {
         let taken = |_| ServiceError::Internal { detail: "a thread panicked while closing".to_owned() };
         drop(self.writer.lock().map_err(taken)?.take());
         let thread = self.writer_thread.lock().map_err(|_| ServiceError::Overloaded)?.take();
+        self.end_feeds();
         if let Some(thread) = thread {
             thread.join().map_err(|_| ServiceError::Internal { detail: "the writer panicked".to_owned() })?;
             self.store.close()?;
@@ -321,6 +341,10 @@ impl Ledger {
 
     pub(crate) fn activity_kinds(&self) -> &ActivityKinds {
         &self.activity_kinds
+    }
+
+    pub(crate) fn telling(&self) -> &Telling {
+        &self.telling
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -8,6 +8,7 @@ mod ended_holds;
 
 use crate::error::ServiceError;
 use crate::ports::Clock;
+use crate::telling::{Change, Telling};
 use ledger_core::balance::spendable;
 use ledger_core::{Account, Command, Opening, PlanBook, Refusal, Salted, Timestamp, Update, execute, open};
 use ledger_store::{
@@ -99,6 +100,7 @@ pub struct Writer {
     store: Arc<dyn LedgerStore>,
     plans: Arc<PlanBook>,
     keep_ms: i64,
+    telling: Option<Arc<Telling>>,
 }
 
 /// A batch while it is made: the accounts that it touches, in order of their first request.
@@ -114,6 +116,8 @@ struct Group {
 struct Working {
     /// As it was loaded, and as the store must still have it.
     expected_sequence: u64,
+    /// As it was loaded. The store has it too, so that to keep it costs no copy.
+    before: Option<Arc<Account>>,
     account: Option<Arc<Account>>,
     entries: Vec<Arc<Recorded>>,
     keys: Vec<(KeyFingerprint, KeyRecord)>,
@@ -137,7 +141,12 @@ enum Draft {
 impl Writer {
     /// A writer over a store. `keep_ms` is how long idempotency keys count.
     pub fn new(store: Arc<dyn LedgerStore>, plans: Arc<PlanBook>, keep_ms: i64) -> Self {
-        Self { store, plans, keep_ms }
+        Self { store, plans, keep_ms, telling: None }
+    }
+
+    /// Has it tell what its commits did.
+    pub(crate) fn telling(self, telling: Arc<Telling>) -> Self {
+        Self { telling: Some(telling), ..self }
     }
 
     /// Handles requests as one batch, in order, and answers each. An error of the store answers them all, and the
@@ -311,6 +320,8 @@ impl Writer {
         drafts: Vec<(usize, usize, Draft)>,
         answers: &mut [Option<Answer>],
     ) -> Result<Vec<usize>, ServiceError> {
+        let wanted = self.telling.as_ref().map(|telling| telling.notices.wanted());
+        let mut notices_written = false;
         let mut after = Vec::with_capacity(accounts.len());
         let mut commits = Vec::with_capacity(accounts.len());
         // Which account each commit is of.
@@ -319,11 +330,20 @@ impl Writer {
             let account = working.account;
             if let (Some(account), None, false) = (&account, &working.broken, working.entries.is_empty()) {
                 places.push(place);
+                let system = match (&self.telling, &wanted) {
+                    (Some(telling), Some(wanted)) => {
+                        let (before, entries) = (working.before.as_deref(), &*working.entries);
+                        telling.records(wanted, &Change { before, after: account, entries })
+                    }
+                    _ => Vec::new(),
+                };
+                notices_written |= !system.is_empty();
                 commits.push(AccountCommit {
                     expected_sequence: working.expected_sequence,
                     account: account.clone(),
                     entries: working.entries.clone(),
                     keys: working.keys,
+                    system,
                 });
             }
             if let Some(broken) = &working.broken {
@@ -331,16 +351,26 @@ impl Writer {
             }
             after.push(After {
                 expected_sequence: working.expected_sequence,
+                before: working.before,
                 account,
                 entries: working.entries,
                 broken: working.broken,
                 conflicted: false,
             });
         }
+        drop(wanted);
         if !commits.is_empty() {
             let committed = self.store.commit(Batch { accounts: commits, system: Vec::new() })?;
             for index in committed.conflicts {
                 after[places[index]].conflicted = true;
+            }
+            if let Some(telling) = &self.telling {
+                for after in places.into_iter().map(|place| &after[place]).filter(|after| !after.conflicted) {
+                    after.tell(telling);
+                }
+                if notices_written {
+                    telling.notices.wake();
+                }
             }
         }
         let mut again = Vec::new();
@@ -374,6 +404,7 @@ impl Group {
         self.places.insert(id.clone(), place);
         self.accounts.push(Working {
             expected_sequence: loaded.as_ref().map_or(0, |account| account.sequence),
+            before: loaded.clone(),
             account: loaded,
             entries: Vec::new(),
             keys: Vec::new(),
@@ -386,6 +417,7 @@ impl Group {
 /// An account once its batch is committed.
 struct After {
     expected_sequence: u64,
+    before: Option<Arc<Account>>,
     account: Option<Arc<Account>>,
     entries: Vec<Arc<Recorded>>,
     broken: Option<ServiceError>,
@@ -393,6 +425,12 @@ struct After {
 }
 
 impl After {
+    fn tell(&self, telling: &Telling) {
+        if let Some(account) = &self.account {
+            telling.publish(&Change { before: self.before.as_deref(), after: account, entries: &self.entries });
+        }
+    }
+
     fn answer(&self, draft: Draft) -> Answer {
         let account = || {
             let missing = ServiceError::Internal { detail: "a request was done to no account".to_owned() };
@@ -484,6 +522,10 @@ fn run(writer: &Writer, clock: &dyn Clock, submissions: &Receiver<Submission>, p
         }
         if let Err(error) = handle_group(writer, clock, group, items, progress) {
             stop_until_recovered(writer, submissions, progress, &error);
+            // What the failed commit made durable after all was told to nobody: who listens reads the journal again.
+            if let Some(telling) = &writer.telling {
+                telling.feed.interrupt();
+            }
         }
     }
 }

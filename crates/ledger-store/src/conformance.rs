@@ -57,6 +57,7 @@ macro_rules! conformance_tests {
             an_empty_store_knows_nothing,
             what_is_committed_is_read,
             conflicts_are_per_account,
+            system_records_of_a_commit_that_conflicts_are_not_kept,
             keys_are_found_until_forgotten,
             system_records_replace_and_end,
             a_batch_may_be_large,
@@ -126,7 +127,7 @@ fn opened(number: AccountNumber, id: &str, now: Timestamp) -> AccountCommit {
     account.name = details.name.as_deref().map(Arc::from);
     let mut details = Some(salted);
     let entries = entries.into_iter().map(|sealed| recorded(sealed, details.take())).collect();
-    AccountCommit { expected_sequence: 0, account: Arc::new(account), entries, keys: Vec::new() }
+    AccountCommit { expected_sequence: 0, account: Arc::new(account), entries, keys: Vec::new(), system: Vec::new() }
 }
 
 fn granted(account: &Account, credits: i64, key: Option<KeyFingerprint>, now: Timestamp) -> AccountCommit {
@@ -146,6 +147,7 @@ fn granted(account: &Account, credits: i64, key: Option<KeyFingerprint>, now: Ti
         entries: outcome.entries.into_iter().map(|sealed| recorded(sealed, None)).collect(),
         account: Arc::new(after),
         keys: key.map(|key| (key, record)).into_iter().collect(),
+        system: Vec::new(),
     }
 }
 
@@ -232,6 +234,29 @@ pub fn conflicts_are_per_account<S: Subject>() {
     assert_eq!(loaded.keys.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
     assert_eq!(account(store, "b"), neighbour.account);
     assert_eq!(store.entry(first.account.number, 4).unwrap(), None);
+}
+
+/// A commit's own system records are kept with it, and only with it: across a restart too.
+pub fn system_records_of_a_commit_that_conflicts_are_not_kept<S: Subject>() {
+    let (subject, first) = one_account::<S>("a");
+    let record = |key: &str| SystemRecord { topic: "told".into(), key: key.into(), value: Some("{}".into()) };
+    let telling = |mut commit: AccountCommit, key: &str| {
+        commit.system = vec![record(key)];
+        commit
+    };
+    let store = subject.store();
+    let next = telling(granted(&first.account, 5, None, at(1)), "1-fits");
+    let stale = telling(granted(&first.account, 7, None, at(2)), "2-stale");
+    let neighbour = telling(opened(store.allocate_account_numbers(1).unwrap(), "b", at(2)), "3-neighbour");
+    assert_eq!(commit(store, vec![next]), [0; 0]);
+    let batch = Batch { accounts: vec![stale, neighbour], system: vec![record("4-batch")] };
+    assert_eq!(store.commit(batch).unwrap().conflicts, [0]);
+    let expected = ["1-fits", "3-neighbour", "4-batch"].map(record);
+    assert_eq!(store.system_records("told").unwrap(), expected);
+    let subject = subject.restart(Ending::Killed);
+    assert_eq!(subject.store().system_records("told").unwrap(), expected);
+    let subject = subject.restart(Ending::Closed);
+    assert_eq!(subject.store().system_records("told").unwrap(), expected);
 }
 
 /// Keys answer with what was recorded, until they are forgotten by time.
@@ -324,7 +349,8 @@ pub fn what_is_due_is_listed_in_time_order<S: Subject>() {
     let mut moved = (*commits[1].account).clone();
     let outcome = execute(&mut moved, &plans(), &Command::Advance, None, due_at).unwrap();
     let entries = outcome.entries.into_iter().map(|sealed| recorded(sealed, None)).collect();
-    let next = AccountCommit { expected_sequence: 2, account: Arc::new(moved), entries, keys: Vec::new() };
+    let next =
+        AccountCommit { expected_sequence: 2, account: Arc::new(moved), entries, keys: Vec::new(), system: Vec::new() };
     commit(store, vec![next]);
     assert_eq!(store.due_accounts(due_at, 10).unwrap(), ["middle".into()] as [Arc<str>; 1]);
 }

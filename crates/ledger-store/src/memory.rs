@@ -76,6 +76,9 @@ impl LedgerStore for MemoryStore {
             let before = inner.state.account_by_number(commit.account.number);
             past::name_by_entries(before.as_deref(), &mut commit)?;
             inner.state.publish(&commit);
+            for record in &commit.system {
+                inner.state.put_system(record);
+            }
             for recorded in commit.entries {
                 let entry = &recorded.sealed.entry;
                 let day = day_of(entry, before.as_deref(), &commit.account);

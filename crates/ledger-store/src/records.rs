@@ -108,6 +108,8 @@ pub struct AccountCommit {
     pub entries: Vec<Arc<Recorded>>,
     /// Idempotency keys that were used for them.
     pub keys: Vec<(KeyFingerprint, KeyRecord)>,
+    /// System records that stem from the entries: kept with them, and not where the account had moved on.
+    pub system: Vec<SystemRecord>,
 }
 
 /// What is made durable at once.

@@ -37,6 +37,8 @@ pub struct Config {
     pub ledger: Ledger,
     /// How long keys count, and how old an event may be.
     pub idempotency: Idempotency,
+    /// How much whoever listens may take.
+    pub events: Events,
     /// Where plugins are found, and what a call of one may use.
     pub plugins: Plugins,
     /// What plugins are configured with, sorted by name.
@@ -127,6 +129,19 @@ pub struct Idempotency {
     pub max_future_ms: i64,
 }
 
+/// How much whoever listens may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// Most streams that are open at once.
+    pub streams_max: usize,
+    /// Most commits that wait for a reader.
+    pub waiting_commits_max: usize,
+    /// Most entries that are given again.
+    pub resume_entries_max: u64,
+    /// How often a stream says that it is there, in milliseconds.
+    pub heartbeat_ms: u64,
+}
+
 /// Where plugins are found, and what a call of one may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plugins {
@@ -184,6 +199,10 @@ pub struct PlanConfig {
     pub definition: Plan,
     /// The name of its rate card, which exists.
     pub rate_card: String,
+    /// At which shares of the credits used somebody is told, in ten-thousandths.
+    pub alerts_used_e4: Vec<u32>,
+    /// At which amounts that remain.
+    pub alerts_remaining: Vec<Amount>,
 }
 
 /// Credits on sale.

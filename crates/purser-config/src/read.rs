@@ -30,6 +30,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
         storage: section(&mut all, "storage", &mut problems, settings::storage),
         ledger: section(&mut all, "ledger", &mut problems, settings::ledger),
         idempotency: section(&mut all, "idempotency", &mut problems, settings::idempotency),
+        events: section(&mut all, "events", &mut problems, settings::events),
         plugins: section(&mut all, "plugins", &mut problems, settings::plugins),
         plugin_configs: tables(&mut all, "plugin_configs", &mut problems, |name, section| {
             named::plugin_config(name, section, inputs)
@@ -49,11 +50,12 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     (config, problems)
 }
 
-const SECTION_NAMES: [&str; 10] = [
+const SECTION_NAMES: [&str; 11] = [
     "server",
     "storage",
     "ledger",
     "idempotency",
+    "events",
     "plugins",
     "custom_credits",
     "plugin_configs",

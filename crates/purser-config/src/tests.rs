@@ -133,7 +133,7 @@ fn every_single_setting_has_a_variable() {
             found.push((section.clone(), key.to_owned()));
         }
     }
-    assert_eq!(found.len(), 39, "{found:?}");
+    assert_eq!(found.len(), 43, "{found:?}");
     for (section, key) in found {
         let variable = format!("PURSER_{section}_{key}").to_uppercase();
         let value = match key.as_str() {
@@ -143,6 +143,7 @@ fn every_single_setting_has_a_variable() {
             "credits_min" => "2",
             "credits_max" => "2000",
             "listen" => "127.0.0.1:1",
+            "public_url" => "https://credits.example.com",
             "keep_days" => "36",
             "stack_kib" | "head_kib_max" => "16",
             "public_url" => "https://credits.example.com",

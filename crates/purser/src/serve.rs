@@ -9,7 +9,9 @@ use http_api::{Api, router};
 use http_server::{Drained, Tls};
 use ledger_redb::RedbStore;
 use ledger_service::ports::Clock;
-use ledger_service::{CustomAmounts, Ledger, Pack, Parts, Releases, Settings, Shop, SystemClock, TestClock};
+use ledger_service::{
+    Alerts, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, Releases, Settings, Shop, SystemClock, TestClock,
+};
 use purser_config::Config;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +56,8 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
             batches_bytes_max: config.server.batches_bytes_max,
             body_timeout: Duration::from_millis(config.server.body_timeout_ms),
             requests_max: config.server.requests_max,
+            resume_entries_max: config.events.resume_entries_max,
+            heartbeat_ms: config.events.heartbeat_ms,
         },
         test_clock,
         maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock, library))),
@@ -82,6 +86,8 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     tracing::info!("stopping: requests under way are finished first");
     due.abort();
     renewals.inspect(JoinHandle::abort);
+    // Streams of events have no end of their own.
+    ledger.end_feeds();
     drop(stop);
     if server.await.context("serving panicked")?? == Drained::Cut {
         tracing::warn!(drain_timeout_ms = config.server.drain_timeout_ms, "connections were still busy at the end");
@@ -148,6 +154,7 @@ fn open(
         clock,
         random: Arc::new(system::SystemRandom),
         plans: config.plans.iter().map(|plan| plan.definition.clone()).collect(),
+        alerts: alerts(config),
         releases,
         shop: shop(config)?,
         library: Some(library),
@@ -158,10 +165,21 @@ fn open(
             max_future_ms: config.idempotency.max_future_ms,
             queue_items_max: config.ledger.queue_items_max,
             group_items_max: config.ledger.group_items_max,
+            listeners_max: config.events.streams_max,
+            listener_commits_max: config.events.waiting_commits_max,
             suspended_parents_stop_children: config.ledger.suspended_parents_stop_children,
         },
     })
     .map_err(|error| anyhow!("the ledger cannot be opened: {error:?}"))
+}
+
+/// At which balances somebody wants to be told, by the configuration.
+fn alerts(config: &Config) -> PlanAlerts {
+    let of_plan = |plan: &purser_config::PlanConfig| {
+        let alerts = Alerts::new(plan.alerts_used_e4.clone(), plan.alerts_remaining.clone());
+        (plan.definition.name.clone(), Arc::new(alerts))
+    };
+    PlanAlerts { plans: config.plans.iter().map(of_plan).collect(), ..PlanAlerts::default() }
 }
 
 /// What can be bought, by the configuration.

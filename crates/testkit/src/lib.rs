@@ -13,8 +13,8 @@ pub use plugin::PerUnit;
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
 use ledger_service::ports::Random;
 use ledger_service::{
-    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, RateCard, Releases, Rule, Settings, Shop,
-    TestClock, hash_of_secret,
+    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, RateCard, Releases, Rule,
+    Settings, Shop, TestClock, hash_of_secret,
 };
 use ledger_store::{LedgerStore, MemoryStore};
 use std::sync::Arc;
@@ -98,6 +98,8 @@ pub fn settings() -> Settings {
         suspended_parents_stop_children: false,
         queue_items_max: 10_000,
         group_items_max: 1000,
+        listeners_max: 100,
+        listener_commits_max: 16,
     }
 }
 
@@ -133,6 +135,7 @@ impl Kit {
             clock: clock.clone(),
             random: Arc::new(Counting::default()),
             plans: plans(),
+            alerts: PlanAlerts::default(),
             releases,
             shop: shop(),
             library: Some(library.clone()),

@@ -7,14 +7,14 @@ use std::task::{Context, Poll};
 use tokio::sync::mpsc::Receiver;
 
 /// What a feeder sends.
-pub(super) enum Part {
+pub(crate) enum Part {
     Bytes(Bytes),
     /// All is there. A feeder that ends without it has failed, and the body with it.
     End,
 }
 
 /// The body.
-pub(super) struct StreamBody {
+pub(crate) struct StreamBody {
     /// A part that was waited for before the body was made.
     first: Option<Part>,
     receiver: Receiver<Part>,
@@ -22,7 +22,7 @@ pub(super) struct StreamBody {
 }
 
 impl StreamBody {
-    pub(super) fn new(first: Option<Part>, receiver: Receiver<Part>) -> Self {
+    pub(crate) fn new(first: Option<Part>, receiver: Receiver<Part>) -> Self {
         Self { first, receiver, is_ended: false }
     }
 
@@ -61,7 +61,7 @@ impl HttpBody for StreamBody {
 
 /// The stream cannot go on. hyper closes the connection on it, without the chunk that says that all is there.
 #[derive(Debug)]
-pub(super) struct BrokenOff;
+pub(crate) struct BrokenOff;
 
 impl std::fmt::Display for BrokenOff {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -32,7 +32,11 @@ impl Client {
 
     /// The same with somebody who looks after the store.
     pub(crate) fn with(maintenance: Option<Arc<dyn Maintenance>>) -> Self {
-        let kit = Kit::new();
+        Self::over(Kit::new(), maintenance, 60_000)
+    }
+
+    /// The routes over a kit, whose streams say so often that they are there.
+    pub(crate) fn over(kit: Kit, maintenance: Option<Arc<dyn Maintenance>>, heartbeat_ms: u64) -> Self {
         let api = Api {
             ledger: kit.ledger.clone(),
             public_url: None,
@@ -43,6 +47,8 @@ impl Client {
                 batches_bytes_max: 262_144,
                 body_timeout: Duration::from_secs(30),
                 requests_max: 1000,
+                resume_entries_max: 20,
+                heartbeat_ms,
             },
             test_clock: Some(kit.clock.clone()),
             maintenance,

@@ -4,6 +4,7 @@
 mod authorisation;
 mod bad_input;
 mod client;
+mod events;
 mod exchanges;
 mod maintenance;
 mod reading;

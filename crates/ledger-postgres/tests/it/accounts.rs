@@ -60,6 +60,7 @@ fn commit_of(expected_sequence: u64, account: Account, entries: Vec<ledger_core:
         account: Arc::new(account),
         entries: entries.into_iter().map(recorded).collect(),
         keys: Vec::new(),
+        system: Vec::new(),
     }
 }
 

@@ -7,7 +7,9 @@ use ledger_core::{
     execute, open, recount,
 };
 use ledger_redb::{RedbStore, Settings};
-use ledger_store::{AccountCommit, Batch, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, Unnamed, Wanted};
+use ledger_store::{
+    AccountCommit, Batch, KeyFingerprint, KeyRecord, LedgerStore, Notes, Recorded, SystemRecord, Unnamed, Wanted,
+};
 use std::sync::Arc;
 
 const ACCOUNTS: u64 = 3;
@@ -98,7 +100,18 @@ fn batch(present: &[Option<Arc<Account>>], round: u64) -> Batch {
         let entries = entries.into_iter().map(recorded).collect();
         let record = KeyRecord { content: [7; 16], sequence: account.sequence, recorded_at: account.last_at };
         let keys = vec![(key(n, account.sequence), record)];
-        accounts.push(AccountCommit { expected_sequence, account: Arc::new(account), entries, keys });
+        let told = SystemRecord {
+            topic: "told".into(),
+            key: format!("{n}/{}", account.sequence).into(),
+            value: Some("{}".into()),
+        };
+        accounts.push(AccountCommit {
+            expected_sequence,
+            account: Arc::new(account),
+            entries,
+            keys,
+            system: vec![told],
+        });
     }
     Batch { accounts, system: Vec::new() }
 }
@@ -150,6 +163,10 @@ fn a_power_cut_at_any_operation_loses_nothing_acknowledged() {
             sequences[0] == expected || sequences[0] == under_way,
             "cut {cut}: {acknowledged} batches acknowledged, sequence {expected}, found {sequences:?}"
         );
+        // What a commit tells the system is there with its entries, and with no others.
+        let told = store.system_records("told").unwrap().len();
+        let commits = |sequence: &u64| usize::try_from(sequence.saturating_sub(1)).unwrap();
+        assert_eq!(told, sequences.iter().map(commits).sum::<usize>(), "cut {cut}");
         for (n, account) in (1..).zip(&survived) {
             let Some(account) = account else { continue };
             recount(account).unwrap();

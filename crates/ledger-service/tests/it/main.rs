@@ -10,5 +10,6 @@ mod outages;
 mod reading;
 mod receipts;
 mod repricing;
+mod telling;
 mod time;
 mod transfers;

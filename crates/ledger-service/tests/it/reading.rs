@@ -222,6 +222,7 @@ async fn a_balance_of_the_past_is_under_the_plans_of_its_time() {
         clock: Arc::new(TestClock::new(later)),
         random: Arc::new(Zeroes),
         plans: cheaper,
+        alerts: ledger_service::PlanAlerts::default(),
         releases: Releases::default(),
         shop: ledger_service::Shop::default(),
         library: None,

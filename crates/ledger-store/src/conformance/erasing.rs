@@ -58,6 +58,7 @@ fn executed(account: &Account, command: &Command, details: &Details, ms: i64) ->
         entries: entries.map(|(n, sealed)| recorded(sealed, (n == own).then(|| salted.clone()))).collect(),
         account: Arc::new(after),
         keys: Vec::new(),
+        system: Vec::new(),
     }
 }
 

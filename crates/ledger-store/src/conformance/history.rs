@@ -49,6 +49,7 @@ fn executed(account: &Account, command: &Command, now: Timestamp) -> AccountComm
         entries: outcome.entries.into_iter().map(|sealed| recorded(sealed, None)).collect(),
         account: Arc::new(after),
         keys: Vec::new(),
+        system: Vec::new(),
     }
 }
 

@@ -125,7 +125,28 @@ pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String]) -> P
             grace: section.optional("grace", amount).unwrap_or_default(),
         },
         rate_card: section.required("rate_card", one_of(cards, "rate card")),
+        alerts_used_e4: section.optional("alerts_used", few(share_e4)).unwrap_or_else(|| vec![8000, 10_000]),
+        alerts_remaining: section.optional("alerts_remaining", few(amount)).unwrap_or_default(),
     }
+}
+
+/// Most thresholds of a kind.
+const ALERTS_MAX: usize = 10;
+
+fn few<T>(one: impl Fn(&Value) -> Result<T, String>) -> impl FnOnce(&Value) -> Result<Vec<T>, String> {
+    move |value| match value {
+        Value::List(nodes) if nodes.len() <= ALERTS_MAX => nodes.iter().map(|node| one(&node.value)).collect(),
+        Value::List(nodes) => Err(format!("has {} thresholds; at most {ALERTS_MAX} are taken", nodes.len())),
+        other => Err(format!("must be a list of decimals in quotes, not {}", other.kind())),
+    }
+}
+
+/// Reads a share as ten-thousandths.
+fn share_e4(value: &Value) -> Result<u32, String> {
+    const RULE: &str = "a share must be above 0 and up to 1, with at most four decimals, such as \"0.8\"";
+    let micros = amount(value)?.micros();
+    let share_e4 = u32::try_from(micros / 100).ok().filter(|share| (1..=10_000).contains(share));
+    share_e4.filter(|_| micros % 100 == 0).ok_or_else(|| RULE.to_owned())
 }
 
 fn overage(value: &Value) -> Result<Amount, String> {

@@ -5,7 +5,7 @@ use super::named;
 use crate::layers::is_shipped;
 use crate::node::Value;
 use crate::section::{Section, positive_amount, text, whole};
-use crate::{CustomCredits, Idempotency, Ledger, Plugins, Server, Storage, currencies};
+use crate::{CustomCredits, Events, Idempotency, Ledger, Plugins, Server, Storage, currencies};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -85,6 +85,15 @@ pub(super) fn ledger(section: &mut Section<'_>) -> Ledger {
         queue_items_max: section.required("queue_items_max", whole(1..=1_048_576)),
         group_items_max: section.required("group_items_max", whole(1..=1_048_576)),
         suspended_parents_stop_children: section.required("suspended_parents_stop_children", flag),
+    }
+}
+
+pub(super) fn events(section: &mut Section<'_>) -> Events {
+    Events {
+        streams_max: section.required("streams_max", whole(0..=1_000_000)),
+        waiting_commits_max: section.required("waiting_commits_max", whole(1..=65_536)),
+        resume_entries_max: section.required("resume_entries_max", whole(0..=1_000_000)),
+        heartbeat_ms: section.required("heartbeat_seconds", whole::<u64>(1..=3600)) * 1000,
     }
 }
 

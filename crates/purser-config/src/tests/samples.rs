@@ -54,6 +54,7 @@ fn described(config: &Config) -> Vec<String> {
         storage,
         ledger,
         idempotency,
+        events,
         plugins,
         plugin_configs,
         rate_cards,
@@ -61,7 +62,7 @@ fn described(config: &Config) -> Vec<String> {
         packs,
         custom_credits,
     } = config;
-    let sections: [&dyn Debug; 6] = [server, storage, ledger, idempotency, plugins, custom_credits];
+    let sections: [&dyn Debug; 7] = [server, storage, ledger, idempotency, events, plugins, custom_credits];
     let mut lines: Vec<String> = sections.iter().map(|section| format!("{section:?}")).collect();
     let plugin_config = |c: &PluginConfig| format!("PluginConfig {} of {}: {}", c.name, c.plugin, c.json);
     lines.extend(plugin_configs.iter().map(plugin_config));

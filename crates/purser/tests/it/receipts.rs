@@ -279,8 +279,13 @@ fn forge(data: &Path, usage: &Receipt, details: &Details, are_kept: bool) {
         })
     };
     let entries = outcome.entries.into_iter().map(recorded).collect();
-    let commit =
-        AccountCommit { expected_sequence: before.sequence, account: Arc::new(account), entries, keys: Vec::new() };
+    let commit = AccountCommit {
+        expected_sequence: before.sequence,
+        account: Arc::new(account),
+        entries,
+        keys: Vec::new(),
+        system: Vec::new(),
+    };
     store.commit(Batch { accounts: vec![commit], system: Vec::new() }).unwrap();
     store.close().unwrap();
 }
