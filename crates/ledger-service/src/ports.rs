@@ -5,6 +5,7 @@ use crate::error::ServiceError;
 use ledger_core::{Digest, LineItem, Timestamp, UsageEvent};
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// The one source of time.
@@ -197,4 +198,41 @@ pub struct DamageFound {
     pub record: Option<u64>,
     /// What is wrong.
     pub reason: String,
+}
+
+/// Who delivers webhooks.
+pub trait WebhookSender: Send + Sync {
+    /// Sends one delivery, once, within a time of the sender's own.
+    fn send(&self, request: WebhookRequest) -> Pin<Box<dyn Future<Output = SendOutcome> + Send + '_>>;
+
+    /// Whether an address may be sent to at all, and why not.
+    fn check(&self, url: &str) -> Result<(), String>;
+}
+
+/// A delivery as it is sent: a POST of JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookRequest {
+    /// Where to.
+    pub url: String,
+    /// Headers besides those that every such request has.
+    pub headers: Vec<(&'static str, String)>,
+    /// The JSON.
+    pub body: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendOutcome {
+    /// There was an answer.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// For how long the endpoint asks to be left alone, in milliseconds.
+        retry_after_ms: Option<i64>,
+    },
+    /// There was none.
+    Failed {
+        /// Why, for people.
+        reason: String,
+    },
 }
