@@ -48,6 +48,7 @@ mod test_clock;
 mod time;
 mod transfers;
 mod usage;
+mod webhooks;
 mod wire;
 
 pub use operations::routes;

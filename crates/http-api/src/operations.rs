@@ -5,7 +5,7 @@ use crate::operation::{About, Operation};
 use crate::{
     accounts, alerts, audit, batch, charges, deductions, entries, erasures, events, grants, health, holds, journal,
     keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions, test_clock,
-    transfers, usage,
+    transfers, usage, webhooks,
 };
 use axum::http::Method;
 use ledger_service::Scope;
@@ -128,6 +128,24 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/v1/keys", "listKeys", admin(Everybody), keys::list_keys),
         Operation::delete("/v1/keys/{id}", "revokeKey", admin(Everybody), keys::revoke),
         Operation::post("/v1/portal-tokens", "createPortalToken", admin(Named), portal::create_token),
+        Operation::post("/v1/webhooks", "createWebhook", admin(Everybody), webhooks::create).keeping_answers(),
+        Operation::get("/v1/webhooks", "listWebhooks", admin(Everybody), webhooks::list),
+        Operation::get("/v1/webhooks/{id}", "getWebhook", admin(Everybody), webhooks::read),
+        Operation::delete("/v1/webhooks/{id}", "deleteWebhook", admin(Everybody), webhooks::delete),
+        Operation::post("/v1/webhooks/{id}/rotate-secret", "rotateWebhookSecret", admin(Everybody), webhooks::rotate)
+            .keeping_answers(),
+        Operation::post("/v1/webhooks/{id}/enable", "enableWebhook", admin(Everybody), webhooks::enable)
+            .keeping_answers(),
+        Operation::post("/v1/webhooks/{id}/resend", "resendDeadDeliveries", admin(Everybody), webhooks::resend_dead)
+            .keeping_answers(),
+        Operation::get("/v1/webhooks/{id}/deliveries", "listDeliveries", admin(Everybody), webhooks::deliveries),
+        Operation::post(
+            "/v1/webhooks/{id}/deliveries/{delivery}/resend",
+            "resendDelivery",
+            admin(Everybody),
+            webhooks::resend,
+        )
+        .keeping_answers(),
         Operation::get("/v1/audit", "listAudit", admin(Everybody), audit::list),
         Operation::post("/v1/test-clock", "setTestClock", admin(Everybody), test_clock::advance).keeping_answers(),
         // The customer's page.

@@ -355,6 +355,8 @@ fn not_found_code(what: &str) -> &'static str {
         "purchase" => "purchase-not-found",
         "statement" => "statement-not-found",
         "key" => "key-not-found",
+        "webhook" => "webhook-not-found",
+        "delivery" => "delivery-not-found",
         _ => "not-found",
     }
 }

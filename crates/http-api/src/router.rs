@@ -14,7 +14,7 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use ledger_service::ports::Maintenance;
+use ledger_service::ports::{Maintenance, WebhookSender};
 use ledger_service::{Ledger, ServiceError, TestClock};
 use serde::Serialize;
 use std::fmt::Display;
@@ -33,6 +33,8 @@ pub struct Api {
     pub limits: Limits,
     /// The clock, where the server runs on a test clock.
     pub test_clock: Option<Arc<TestClock>>,
+    /// Who sends webhooks, and says which addresses may be sent to.
+    pub sender: Arc<dyn WebhookSender>,
     /// Who looks after the store, where there is one to look after.
     pub maintenance: Option<Arc<dyn Maintenance>>,
 }

@@ -11,6 +11,7 @@ use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
 use crate::rate_card::Releases;
 use crate::telling::Telling;
+use crate::webhooks::Webhooks;
 use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
 use arc_swap::ArcSwap;
@@ -82,6 +83,7 @@ pub struct Ledger {
     audit: Audit,
     settings: Settings,
     telling: Arc<Telling>,
+    webhooks: Webhooks,
     /// `None` once the ledger has been closed.
     writer: Mutex<Option<Arc<Handle>>>,
     writer_thread: Mutex<Option<JoinHandle<()>>>,
@@ -132,6 +134,8 @@ impl Ledger {
             notices: Notices::default(),
             feed: Arc::new(Feed::new(listener_commits_max, listeners_max)),
         });
+        let webhooks = Webhooks::load(&*parts.store)?;
+        telling.notices.want(webhooks.wanted()?);
         let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms).telling(telling.clone());
         let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
         let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
@@ -149,6 +153,7 @@ impl Ledger {
             audit,
             settings: parts.settings,
             telling,
+            webhooks,
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
         }))
@@ -341,6 +346,14 @@ impl Ledger {
 
     pub(crate) fn activity_kinds(&self) -> &ActivityKinds {
         &self.activity_kinds
+    }
+
+    pub(crate) fn webhooks(&self) -> &Webhooks {
+        &self.webhooks
+    }
+
+    pub(crate) fn random_bytes(&self) -> [u8; 32] {
+        self.random.bytes32()
     }
 
     pub(crate) fn telling(&self) -> &Telling {

@@ -40,6 +40,7 @@ mod statements;
 mod subscriptions;
 mod telling;
 mod transfers;
+pub mod webhooks;
 mod writer;
 
 pub use access::{
