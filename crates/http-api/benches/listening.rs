@@ -87,6 +87,9 @@ async fn streams(kit: &Kit) {
         body_bytes_max: 65_536,
         batch_body_bytes_max: 65_536,
         batch_items_max: 100,
+        batches_bytes_max: 65_536,
+        body_timeout: std::time::Duration::from_secs(30),
+        requests_max: 10_000,
         resume_entries_max: 1000,
         heartbeat_ms: 15_000,
     };

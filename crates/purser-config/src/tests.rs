@@ -143,7 +143,6 @@ fn every_single_setting_has_a_variable() {
             "credits_min" => "2",
             "credits_max" => "2000",
             "listen" => "127.0.0.1:1",
-            "public_url" => "https://credits.example.com",
             "keep_days" => "36",
             "stack_kib" | "head_kib_max" => "16",
             "public_url" => "https://credits.example.com",
