@@ -39,6 +39,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// How much whoever listens may take.
     pub events: Events,
+    /// How webhooks are sent.
+    pub webhooks: Webhooks,
     /// Where plugins are found, and what a call of one may use.
     pub plugins: Plugins,
     /// What plugins are configured with, sorted by name.
@@ -127,6 +129,17 @@ pub struct Idempotency {
     pub max_age_ms: i64,
     /// How far in the future an event may be, in milliseconds.
     pub max_future_ms: i64,
+}
+
+/// How webhooks are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// How long an endpoint may take to answer, in milliseconds.
+    pub timeout_ms: u64,
+    /// Whether addresses of private networks may be sent to.
+    pub allow_private_addresses: bool,
+    /// Whether endpoints without TLS may be sent to.
+    pub allow_http: bool,
 }
 
 /// How much whoever listens may take.

@@ -31,6 +31,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
         ledger: section(&mut all, "ledger", &mut problems, settings::ledger),
         idempotency: section(&mut all, "idempotency", &mut problems, settings::idempotency),
         events: section(&mut all, "events", &mut problems, settings::events),
+        webhooks: section(&mut all, "webhooks", &mut problems, settings::webhooks),
         plugins: section(&mut all, "plugins", &mut problems, settings::plugins),
         plugin_configs: tables(&mut all, "plugin_configs", &mut problems, |name, section| {
             named::plugin_config(name, section, inputs)
@@ -50,12 +51,13 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     (config, problems)
 }
 
-const SECTION_NAMES: [&str; 11] = [
+const SECTION_NAMES: [&str; 12] = [
     "server",
     "storage",
     "ledger",
     "idempotency",
     "events",
+    "webhooks",
     "plugins",
     "custom_credits",
     "plugin_configs",

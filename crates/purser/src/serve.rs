@@ -8,7 +8,8 @@ use anyhow::{Context, anyhow};
 use http_api::{Api, router};
 use http_server::{Drained, Tls};
 use ledger_redb::RedbStore;
-use ledger_service::ports::Clock;
+use ledger_service::ports::{Clock, WebhookSender};
+use ledger_service::webhooks::dispatch;
 use ledger_service::{
     Alerts, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, Releases, Settings, Shop, SystemClock, TestClock,
 };
@@ -46,6 +47,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let ledger = open(&config, store.clone(), clock.clone(), releases, library.clone())?;
     let made = ledger.keyring().ensure_admin();
     let made = made.map_err(|error| anyhow!("the administrator's key cannot be stored: {error:?}"))?;
+    let sender: Arc<dyn WebhookSender> = Arc::new(sender(&config)?);
     let api = Arc::new(Api {
         ledger: ledger.clone(),
         public_url: config.server.public_url.clone(),
@@ -60,6 +62,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
             heartbeat_ms: config.events.heartbeat_ms,
         },
         test_clock,
+        sender: sender.clone(),
         maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock, library))),
     });
     let tls = tls(&config)?;
@@ -75,6 +78,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     }
     println!("purser is listening on {scheme}://{address}");
     let due = tokio::spawn(keep_due(ledger.clone()));
+    let webhooks = tokio::spawn(dispatch(ledger.clone(), sender));
     let (stop, stopped) = tokio::sync::watch::channel(());
     let server = http_server::serve(listener, tls.clone(), router(api), connection_limits(&config), until(stopped));
     let mut server = tokio::spawn(server);
@@ -85,6 +89,8 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     }
     tracing::info!("stopping: requests under way are finished first");
     due.abort();
+    // What is being sent at this moment is sent again after the next start, under the same id.
+    webhooks.abort();
     renewals.inspect(JoinHandle::abort);
     // Streams of events have no end of their own.
     ledger.end_feeds();
@@ -98,6 +104,15 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         .map_err(|error| anyhow!("the ledger did not close cleanly; the next start replays its journal: {error:?}"))?;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+fn sender(config: &Config) -> anyhow::Result<webhook_sender::Sender> {
+    let settings = webhook_sender::Settings {
+        timeout: Duration::from_millis(config.webhooks.timeout_ms),
+        allow_private_addresses: config.webhooks.allow_private_addresses,
+        allow_http: config.webhooks.allow_http,
+    };
+    webhook_sender::Sender::new(settings).context("TLS for webhooks cannot be set up")
 }
 
 /// The certificate, where there is one.

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// How often it looks by itself, for retries that fall due.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Runs for as long as it is polled. One for a ledger.
 pub async fn dispatch(ledger: Arc<Ledger>, sender: Arc<dyn WebhookSender>) {

@@ -13,3 +13,4 @@ mod repricing;
 mod telling;
 mod time;
 mod transfers;
+mod webhooks;

@@ -5,7 +5,7 @@ use super::named;
 use crate::layers::is_shipped;
 use crate::node::Value;
 use crate::section::{Section, positive_amount, text, whole};
-use crate::{CustomCredits, Events, Idempotency, Ledger, Plugins, Server, Storage, currencies};
+use crate::{CustomCredits, Events, Idempotency, Ledger, Plugins, Server, Storage, Webhooks, currencies};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -94,6 +94,14 @@ pub(super) fn events(section: &mut Section<'_>) -> Events {
         waiting_commits_max: section.required("waiting_commits_max", whole(1..=65_536)),
         resume_entries_max: section.required("resume_entries_max", whole(0..=1_000_000)),
         heartbeat_ms: section.required("heartbeat_seconds", whole::<u64>(1..=3600)) * 1000,
+    }
+}
+
+pub(super) fn webhooks(section: &mut Section<'_>) -> Webhooks {
+    Webhooks {
+        timeout_ms: section.required("timeout_ms", whole(1..=300_000)),
+        allow_private_addresses: section.required("allow_private_addresses", flag),
+        allow_http: section.required("allow_http", flag),
     }
 }
 

@@ -55,6 +55,7 @@ fn described(config: &Config) -> Vec<String> {
         ledger,
         idempotency,
         events,
+        webhooks,
         plugins,
         plugin_configs,
         rate_cards,
@@ -62,7 +63,7 @@ fn described(config: &Config) -> Vec<String> {
         packs,
         custom_credits,
     } = config;
-    let sections: [&dyn Debug; 7] = [server, storage, ledger, idempotency, events, plugins, custom_credits];
+    let sections: [&dyn Debug; 8] = [server, storage, ledger, idempotency, events, webhooks, plugins, custom_credits];
     let mut lines: Vec<String> = sections.iter().map(|section| format!("{section:?}")).collect();
     let plugin_config = |c: &PluginConfig| format!("PluginConfig {} of {}: {}", c.name, c.plugin, c.json);
     lines.extend(plugin_configs.iter().map(plugin_config));
