@@ -13,6 +13,7 @@ mod alerts;
 mod answer;
 mod audit;
 mod auth;
+mod auto_top_up;
 mod batch;
 mod charges;
 mod deductions;

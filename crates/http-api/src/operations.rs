@@ -3,9 +3,9 @@
 use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
-    accounts, alerts, audit, batch, charges, deductions, entries, erasures, events, grants, health, holds, journal,
-    keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions, test_clock,
-    transfers, usage, webhooks,
+    accounts, alerts, audit, auto_top_up, batch, charges, deductions, entries, erasures, events, grants, health, holds,
+    journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions,
+    test_clock, transfers, usage, webhooks,
 };
 use axum::http::Method;
 use ledger_service::Scope;
@@ -108,6 +108,9 @@ pub(crate) fn all() -> Vec<Operation> {
             admin(Account),
             purchases::refund,
         ),
+        Operation::put("/v1/accounts/{account}/auto-top-up", "putAutoTopUp", buy(Account), auto_top_up::put),
+        Operation::get("/v1/accounts/{account}/auto-top-up", "getAutoTopUp", read_or_buy(Account), auto_top_up::read),
+        Operation::delete("/v1/accounts/{account}/auto-top-up", "deleteAutoTopUp", buy(Account), auto_top_up::delete),
         // Plugins.
         Operation::get(
             "/v1/plugins/{name}/versions/{digest}",

@@ -11,6 +11,7 @@ use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
 use crate::rate_card::Releases;
 use crate::telling::Telling;
+use crate::top_ups::{PlanTopUps, TopUpBook};
 use crate::webhooks::Webhooks;
 use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
 use crate::{plans, scheduler};
@@ -36,6 +37,8 @@ pub struct Parts {
     pub plans: Vec<Plan>,
     /// At which balances somebody wants to be told, by plan.
     pub alerts: PlanAlerts,
+    /// The rules by which accounts of plans buy by themselves.
+    pub top_ups: PlanTopUps,
     /// What prices what.
     pub releases: Releases,
     /// What can be bought.
@@ -131,6 +134,7 @@ impl Ledger {
         let telling = Arc::new(Telling {
             plans: plans.clone(),
             alerts: AlertBook::load(&*parts.store, parts.alerts)?,
+            top_ups: TopUpBook::load(&*parts.store, parts.top_ups)?,
             notices: Notices::default(),
             feed: Arc::new(Feed::new(listener_commits_max, listeners_max)),
         });
@@ -346,6 +350,10 @@ impl Ledger {
 
     pub(crate) fn activity_kinds(&self) -> &ActivityKinds {
         &self.activity_kinds
+    }
+
+    pub(crate) fn top_ups(&self) -> &TopUpBook {
+        &self.telling.top_ups
     }
 
     pub(crate) fn webhooks(&self) -> &Webhooks {

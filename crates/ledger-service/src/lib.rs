@@ -39,6 +39,7 @@ mod scheduler;
 mod statements;
 mod subscriptions;
 mod telling;
+pub mod top_ups;
 mod transfers;
 pub mod webhooks;
 mod writer;

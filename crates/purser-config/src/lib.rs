@@ -131,6 +131,19 @@ pub struct Idempotency {
     pub max_future_ms: i64,
 }
 
+/// When accounts of a plan buy by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AutoTopUp {
+    /// Below so many credits.
+    pub threshold: Amount,
+    /// What.
+    pub pack: String,
+    /// How often in the period at most.
+    pub at_most: u32,
+    /// The period.
+    pub period_days: u32,
+}
+
 /// How webhooks are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhooks {
@@ -216,6 +229,8 @@ pub struct PlanConfig {
     pub alerts_used_e4: Vec<u32>,
     /// At which amounts that remain.
     pub alerts_remaining: Vec<Amount>,
+    /// When its accounts buy by themselves.
+    pub auto_top_up: Option<AutoTopUp>,
 }
 
 /// Credits on sale.

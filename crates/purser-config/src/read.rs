@@ -25,6 +25,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     let mut all = merged(inputs, &mut problems);
     let configs = names_in(&all, "plugin_configs");
     let cards = names_in(&all, "rate_cards");
+    let packs = names_in(&all, "packs");
     let config = Config {
         server: section(&mut all, "server", &mut problems, settings::server),
         storage: section(&mut all, "storage", &mut problems, settings::storage),
@@ -39,7 +40,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
         rate_cards: members(&mut all, "rate_cards", &mut problems, |name, path, node, problems| {
             named::rate_card(name, path, node, &configs, problems)
         }),
-        plans: tables(&mut all, "plans", &mut problems, |name, section| named::plan(name, section, &cards)),
+        plans: tables(&mut all, "plans", &mut problems, |name, section| named::plan(name, section, &cards, &packs)),
         packs: tables(&mut all, "packs", &mut problems, named::pack),
         custom_credits: section(&mut all, "custom_credits", &mut problems, settings::custom_credits),
     };

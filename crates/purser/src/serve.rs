@@ -9,6 +9,7 @@ use http_api::{Api, router};
 use http_server::{Drained, Tls};
 use ledger_redb::RedbStore;
 use ledger_service::ports::{Clock, WebhookSender};
+use ledger_service::top_ups::{self, PlanTopUps, TopUpRule};
 use ledger_service::webhooks::dispatch;
 use ledger_service::{
     Alerts, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, Releases, Settings, Shop, SystemClock, TestClock,
@@ -79,6 +80,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     println!("purser is listening on {scheme}://{address}");
     let due = tokio::spawn(keep_due(ledger.clone()));
     let webhooks = tokio::spawn(dispatch(ledger.clone(), sender));
+    let top_ups = tokio::spawn(top_ups::run(ledger.clone()));
     let (stop, stopped) = tokio::sync::watch::channel(());
     let server = http_server::serve(listener, tls.clone(), router(api), connection_limits(&config), until(stopped));
     let mut server = tokio::spawn(server);
@@ -91,6 +93,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     due.abort();
     // What is being sent at this moment is sent again after the next start, under the same id.
     webhooks.abort();
+    top_ups.abort();
     renewals.inspect(JoinHandle::abort);
     // Streams of events have no end of their own.
     ledger.end_feeds();
@@ -170,6 +173,7 @@ fn open(
         random: Arc::new(system::SystemRandom),
         plans: config.plans.iter().map(|plan| plan.definition.clone()).collect(),
         alerts: alerts(config),
+        top_ups: plan_top_ups(config),
         releases,
         shop: shop(config)?,
         library: Some(library),
@@ -189,6 +193,22 @@ fn open(
 }
 
 /// At which balances somebody wants to be told, by the configuration.
+fn plan_top_ups(config: &Config) -> PlanTopUps {
+    const DAY_MS: i64 = 86_400_000;
+    let rule = |plan: &purser_config::PlanConfig| {
+        let rule = plan.auto_top_up.as_ref()?;
+        let rule = TopUpRule {
+            enabled: true,
+            threshold_micros: rule.threshold.micros(),
+            pack: rule.pack.clone(),
+            at_most: rule.at_most,
+            period_ms: i64::from(rule.period_days) * DAY_MS,
+        };
+        Some((plan.definition.name.clone(), Arc::new(rule)))
+    };
+    config.plans.iter().filter_map(rule).collect()
+}
+
 fn alerts(config: &Config) -> PlanAlerts {
     let of_plan = |plan: &purser_config::PlanConfig| {
         let alerts = Alerts::new(plan.alerts_used_e4.clone(), plan.alerts_remaining.clone());

@@ -12,6 +12,7 @@ pub use plugin::PerUnit;
 
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
 use ledger_service::ports::Random;
+use ledger_service::top_ups::PlanTopUps;
 use ledger_service::{
     AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, RateCard, Releases, Rule,
     Settings, Shop, TestClock, hash_of_secret,
@@ -136,6 +137,7 @@ impl Kit {
             random: Arc::new(Counting::default()),
             plans: plans(),
             alerts: PlanAlerts::default(),
+            top_ups: PlanTopUps::default(),
             releases,
             shop: shop(),
             library: Some(library.clone()),

@@ -12,5 +12,6 @@ mod receipts;
 mod repricing;
 mod telling;
 mod time;
+mod top_ups;
 mod transfers;
 mod webhooks;

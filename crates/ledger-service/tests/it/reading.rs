@@ -227,6 +227,7 @@ async fn a_balance_of_the_past_is_under_the_plans_of_its_time() {
         shop: ledger_service::Shop::default(),
         library: None,
         admin_key: None,
+        top_ups: ledger_service::top_ups::PlanTopUps::default(),
         settings: settings(),
     })
     .unwrap();

@@ -3,7 +3,7 @@
 use crate::layers::Inputs;
 use crate::node::{Node, Problem, Value};
 use crate::section::{Section, amount, did_you_mean, not_exact, positive_amount, text, whole};
-use crate::{Pack, PlanConfig, PluginConfig, RateCard, Rule, currencies, plugin_configs};
+use crate::{AutoTopUp, Pack, PlanConfig, PluginConfig, RateCard, Rule, currencies, plugin_configs};
 use ledger_core::{Amount, FirstCycle, Period, Plan, Rollover};
 
 pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inputs<'_>) -> PluginConfig {
@@ -105,7 +105,7 @@ fn one_of(known: &[String], what: &str) -> impl FnOnce(&Value) -> Result<String,
     }
 }
 
-pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String]) -> PlanConfig {
+pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String], packs: &[String]) -> PlanConfig {
     for (there, missing) in [("rollover_cap", "rollover_cycles"), ("rollover_cycles", "rollover_cap")] {
         if section.has(there) && !section.has(missing) {
             let place = section.place_of(there);
@@ -127,7 +127,23 @@ pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String]) -> P
         rate_card: section.required("rate_card", one_of(cards, "rate card")),
         alerts_used_e4: section.optional("alerts_used", few(share_e4)).unwrap_or_else(|| vec![8000, 10_000]),
         alerts_remaining: section.optional("alerts_remaining", few(amount)).unwrap_or_default(),
+        auto_top_up: auto_top_up(section, packs),
     }
+}
+
+/// The rule by which accounts of a plan buy by themselves, where it has one.
+fn auto_top_up(section: &mut Section<'_>, packs: &[String]) -> Option<AutoTopUp> {
+    const NEEDED: [&str; 4] =
+        ["auto_top_up_threshold", "auto_top_up_pack", "auto_top_up_at_most", "auto_top_up_period_days"];
+    if !NEEDED.iter().any(|name| section.has(name)) {
+        return None;
+    }
+    Some(AutoTopUp {
+        threshold: section.required(NEEDED[0], positive_amount),
+        pack: section.required(NEEDED[1], one_of(packs, "pack")),
+        at_most: section.required(NEEDED[2], whole(1..=1000)),
+        period_days: section.required(NEEDED[3], whole(1..=366)),
+    })
 }
 
 /// Most thresholds of a kind.
