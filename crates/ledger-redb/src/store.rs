@@ -3,6 +3,7 @@
 use crate::checkpoint::{self, Told};
 use crate::journal::{Journal, Limits};
 use crate::keys::Run;
+use crate::measures::Measures;
 use crate::medium::{Directory, Medium};
 use crate::overlay::Mark;
 use crate::position::Position;
@@ -93,6 +94,7 @@ pub(crate) struct Core {
     pub(crate) written: Condvar,
     waiting: Mutex<()>,
     pub(crate) forget_before_ms: AtomicI64,
+    pub(crate) measures: Measures,
 }
 
 impl RedbStore {
@@ -182,6 +184,7 @@ impl Core {
             written: Condvar::new(),
             waiting: Mutex::new(()),
             forget_before_ms: AtomicI64::new(i64::MIN),
+            measures: Measures::new(),
         };
         core.replay()?;
         Ok(core)
@@ -211,6 +214,7 @@ impl Core {
             }
         }
         if entries > 0 {
+            self.layers_mut()?.active.began();
             tracing::info!(entries, from_record = from.record + 1, to_record = to, "journal replayed");
         }
         Ok(())
@@ -455,6 +459,7 @@ impl LedgerStore for RedbStore {
                 shared.put_system(record);
             }
             shared.active.mark = Some(end);
+            shared.active.began();
         }
         self.after_commit()?;
         Ok(Committed { conflicts })
@@ -482,6 +487,7 @@ impl LedgerStore for RedbStore {
         }
         core.replay()?;
         core.recovering.store(false, Ordering::SeqCst);
+        core.measures.recoveries.increment(1);
         Ok(())
     }
 
