@@ -4,7 +4,8 @@ use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
     accounts, audit, batch, charges, deductions, entries, erasures, grants, health, holds, journal, keys, maintenance,
-    plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions, test_clock, transfers, usage,
+    plugins, portal, purchases, quotes, receipts, refunds, scrape, statements, subscriptions, test_clock, transfers,
+    usage,
 };
 use axum::http::Method;
 use ledger_service::Scope;
@@ -124,6 +125,8 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/assets/portal.css", "getPortalStyle", Open, portal::style),
         Operation::get("/healthz", "getHealth", Open, health::healthz),
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
+        // A setting closes it to whoever has no key.
+        Operation::get("/metrics", "getMetrics", Open, scrape::read),
     ]
 }
 

@@ -21,7 +21,10 @@ impl WriterMeasures {
     pub(crate) fn new() -> Self {
         describe_histogram!("purser_writer_batch_items", "Requests that the writer handled as one batch");
         describe_histogram!("purser_writer_commit_seconds", "Time in which the store made a batch durable");
-        describe_counter!("purser_writer_commit_failures_total", "Batches of which the store did not say that they are durable");
+        describe_counter!(
+            "purser_writer_commit_failures_total",
+            "Batches of which the store did not say that they are durable"
+        );
         describe_counter!("purser_entries_total", "Entries made durable");
         describe_counter!("purser_writer_conflicts_total", "Accounts decided again because they had moved on");
         describe_counter!(
@@ -95,7 +98,10 @@ impl LedgerMeasures {
         );
         describe_gauge!("purser_recounted_open_holds", "Open holds as of the last count of all accounts");
         describe_gauge!("purser_recounted_held_credits", "Credits set aside, as of the last count of all accounts");
-        describe_gauge!("purser_recount_holds_difference", "Open holds counted less those kept: 0, or something is broken");
+        describe_gauge!(
+            "purser_recount_holds_difference",
+            "Open holds counted less those kept: 0, or something is broken"
+        );
         describe_gauge!(
             "purser_recount_held_credits_difference",
             "Credits set aside as counted less as kept: 0, or something is broken"

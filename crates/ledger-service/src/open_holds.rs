@@ -205,7 +205,11 @@ impl Count {
             // Of the holds themselves, so that it is another way to the same number.
             let held = account.holds.iter().try_fold(Amount::ZERO, |sum, hold| sum.checked_add(hold.held()?));
             if held != Some(account.totals.held) || !account.totals.are_conserved() {
-                tracing::error!(account = account.number.0, sequence = account.sequence, "an account contradicts itself");
+                tracing::error!(
+                    account = account.number.0,
+                    sequence = account.sequence,
+                    "an account contradicts itself"
+                );
                 self.inconsistent_accounts += 1;
             }
             let held_micros = held.map_or(0, |held| held.micros().into());
@@ -257,6 +261,3 @@ impl Drop for Committing<'_> {
         self.of.ended.notify_all();
     }
 }
-
-
-

@@ -3,6 +3,7 @@
 use crate::cli::Serve;
 use crate::library::FileLibrary;
 use crate::maintenance::{StoreMaintenance, remove_leftovers};
+use crate::telemetry::Telemetry;
 use crate::{admin_key, components, configuration, running, system};
 use anyhow::{Context, anyhow};
 use axum::serve::ListenerExt;
@@ -34,6 +35,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         None => Arc::new(SystemClock),
     };
     let data = &config.storage.data;
+    let telemetry = Telemetry::start(test_clock.is_some())?;
     let store = open_store(&config)?;
     let host = components::server_host(&config)?;
     let releases = components::releases(&config, &host)?;
@@ -41,6 +43,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let ledger = open(&config, store.clone(), clock.clone(), releases, library.clone())?;
     let made = ledger.keyring().ensure_admin();
     let made = made.map_err(|error| anyhow!("the administrator's key cannot be stored: {error:?}"))?;
+    let exposition = telemetry.exposition(&ledger, &store);
     let api = Arc::new(Api {
         ledger: ledger.clone(),
         public_url: config.server.public_url.clone(),
@@ -51,6 +54,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         },
         test_clock,
         maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock, library))),
+        metrics: http_api::Metrics { exposition: Some(exposition), need_key: config.server.metrics_need_key },
     });
     let listen = config.server.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| {
@@ -69,6 +73,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         }
     });
     let due = tokio::spawn(keep_due(ledger.clone()));
+    let watching = tokio::spawn(telemetry.keep(ledger.clone()));
     let (stop, stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, router(api)).with_graceful_shutdown(until(stopped));
     let mut server = tokio::spawn(async move { server.await });
@@ -78,6 +83,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     }
     tracing::info!("stopping: requests under way are finished first");
     due.abort();
+    watching.abort();
     drop(stop);
     let drain = Duration::from_millis(config.server.drain_timeout_ms);
     if timeout(drain, &mut server).await.is_err() {

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
-use http_api::{Api, Limits, router};
+use http_api::{Api, Limits, Metrics, router};
 use ledger_service::ports::Maintenance;
 use std::sync::Arc;
 use testkit::{ADMIN_KEY, Kit};
@@ -26,11 +26,20 @@ pub(crate) struct Answer {
 impl Client {
     /// Routes with small limits, and the kit's clock as the test clock.
     pub(crate) fn new() -> Self {
-        Self::with(None)
+        Self::of(None, false)
     }
 
     /// The same with somebody who looks after the store.
     pub(crate) fn with(maintenance: Option<Arc<dyn Maintenance>>) -> Self {
+        Self::of(maintenance, false)
+    }
+
+    /// Routes of which `/metrics` needs a key.
+    pub(crate) fn with_closed_metrics() -> Self {
+        Self::of(None, true)
+    }
+
+    fn of(maintenance: Option<Arc<dyn Maintenance>>, need_key: bool) -> Self {
         let kit = Kit::new();
         let api = Api {
             ledger: kit.ledger.clone(),
@@ -38,6 +47,7 @@ impl Client {
             limits: Limits { body_bytes_max: 65_536, batch_body_bytes_max: 131_072, batch_items_max: 100 },
             test_clock: Some(kit.clock.clone()),
             maintenance,
+            metrics: Metrics { exposition: Some(Arc::new(|| "measured 1\n".to_owned())), need_key },
         };
         Self { kit, router: router(Arc::new(api)) }
     }

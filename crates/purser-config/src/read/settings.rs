@@ -26,6 +26,7 @@ pub(super) fn server(section: &mut Section<'_>) -> Server {
         batch_items_max: section.required("batch_items_max", whole(1..=100_000)),
         drain_timeout_ms: section.required("drain_timeout_ms", whole(1..=3_600_000)),
         public_url: section.required("public_url", origin),
+        metrics_need_key: section.required("metrics_need_key", flag),
     }
 }
 
