@@ -6,4 +6,5 @@ mod bad_input;
 mod client;
 mod exchanges;
 mod maintenance;
+mod observing;
 mod reading;
