@@ -139,11 +139,6 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Whether the identity holds.
-    pub fn are_conserved(&self) -> bool {
-        self.imbalance_micros() == 0
-    }
-
     /// The left side less the right side of the identity, in micro-credits: zero, or the ledger is broken.
     fn imbalance_micros(&self) -> i128 {
         let sum = |terms: &[Amount]| terms.iter().map(|t| i128::from(t.micros())).sum::<i128>();

@@ -213,8 +213,8 @@ impl Core {
                 self.checkpoint()?;
             }
         }
+        self.layers_mut()?.active.began();
         if entries > 0 {
-            self.layers_mut()?.active.began();
             tracing::info!(entries, from_record = from.record + 1, to_record = to, "journal replayed");
         }
         Ok(())

@@ -7,7 +7,7 @@
 //!
 //! The sums are of all accounts as long as this node's writer is the only one.
 
-use ledger_core::{Account, Amount};
+use ledger_core::{Account, Amount, recount};
 use ledger_store::{AccountCommit, AccountQuery, LedgerStore, StoreError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -204,12 +204,8 @@ impl Count {
         for account in page {
             // Of the holds themselves, so that it is another way to the same number.
             let held = account.holds.iter().try_fold(Amount::ZERO, |sum, hold| sum.checked_add(hold.held()?));
-            if held != Some(account.totals.held) || !account.totals.are_conserved() {
-                tracing::error!(
-                    account = account.number.0,
-                    sequence = account.sequence,
-                    "an account contradicts itself"
-                );
+            if let Err(broken) = recount(account) {
+                tracing::error!(?broken, "an account contradicts itself");
                 self.inconsistent_accounts += 1;
             }
             let held_micros = held.map_or(0, |held| held.micros().into());
