@@ -120,6 +120,8 @@ impl Ledger {
         let audit = Audit::load(&*parts.store)?;
         let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms);
         let open_holds = writer.open_holds().clone();
+        let measures = LedgerMeasures::new();
+        measures.releases(&parts.releases);
         let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
         let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
             .map_err(|e| ServiceError::Internal { detail: format!("the writer's thread cannot be started: {e}") })?;
@@ -136,7 +138,7 @@ impl Ledger {
             audit,
             settings: parts.settings,
             open_holds,
-            measures: LedgerMeasures::new(),
+            measures,
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
         }))
@@ -307,6 +309,7 @@ impl Ledger {
 
     /// Swaps what is live: each request sees one set from start to end.
     pub fn set_releases(&self, releases: Releases) {
+        self.measures.releases(&releases);
         self.releases.store(Arc::new(releases));
     }
 

@@ -1,13 +1,11 @@
 //! A plugin with a stopwatch: what operators watch of the calls, by plugin and digest.
 
+use crate::measures::short;
 use crate::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
 use ledger_core::{Digest, UsageEvent};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How much of a digest names a plugin here: enough to tell a few versions apart.
-const DIGEST_DIGITS: usize = 12;
 
 /// Calls a plugin, and measures it.
 pub struct Measured {
@@ -26,9 +24,7 @@ impl Measured {
         );
         describe_histogram!("purser_plugin_fuel", "Fuel that a call in a fresh instance used");
         describe_counter!("purser_plugin_failures_total", "Calls that a plugin did not answer properly");
-        let digest = plugin.digest().to_string();
-        let digits = digest.strip_prefix("sha256:").unwrap_or(&digest);
-        let digest = digits.get(..DIGEST_DIGITS).unwrap_or(digits).to_owned();
+        let digest = short(plugin.digest());
         let name = name.to_owned();
         let failures = PluginFailure::ALL.map(|failure| {
             let labels = [("plugin", name.clone()), ("digest", digest.clone()), ("failure", failure.name().to_owned())];

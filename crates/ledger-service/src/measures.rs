@@ -3,8 +3,11 @@
 //! of a charge. `docs/operations/monitoring.md` says what each means.
 
 use crate::open_holds::OpenHolds;
+use crate::rate_card::Releases;
+use ledger_core::Digest;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What the writer tells as it goes.
@@ -72,6 +75,8 @@ pub(crate) struct LedgerMeasures {
     held_credits: Gauge,
     known: Gauge,
     recounted: Recounted,
+    /// What is live, each of it 1.
+    live: Mutex<Vec<Gauge>>,
 }
 
 /// What the last count of all accounts found.
@@ -87,6 +92,7 @@ struct Recounted {
 impl LedgerMeasures {
     pub(crate) fn new() -> Self {
         describe_gauge!("purser_ready", "1 while requests are taken");
+        describe_gauge!("purser_release_info", "1 for each plugin and configuration that is live");
         describe_gauge!("purser_writer_queue_items", "Requests that wait for the writer or are being committed");
         describe_gauge!("purser_writer_queue_items_max", "How many may wait before more are refused");
         describe_gauge!("purser_accounts", "Accounts");
@@ -119,6 +125,7 @@ impl LedgerMeasures {
             open_holds: gauge!("purser_open_holds"),
             held_credits: gauge!("purser_held_credits"),
             known: gauge!("purser_holds_known"),
+            live: Mutex::default(),
             recounted: Recounted {
                 open_holds: gauge!("purser_recounted_open_holds"),
                 held_credits: gauge!("purser_recounted_held_credits"),
@@ -153,6 +160,20 @@ impl LedgerMeasures {
         }
     }
 
+    /// Says what is live, in place of what was.
+    pub(crate) fn releases(&self, releases: &Releases) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.drain(..).for_each(|gauge| gauge.set(0));
+        for rule in releases.rate_cards.values().flat_map(|card| &card.rules) {
+            let (name, plugin) = (rule.binding.name.to_string(), &rule.binding.plugin);
+            let (digest, config_digest) = (short(plugin.digest()), short(plugin.config_digest()));
+            let gauge = gauge!("purser_release_info",
+                "plugin" => name, "digest" => digest, "config_digest" => config_digest);
+            gauge.set(1);
+            live.push(gauge);
+        }
+    }
+
     pub(crate) fn counted(&self) {
         self.recounted.counts.increment(1);
     }
@@ -162,6 +183,16 @@ impl LedgerMeasures {
 /// beyond nine billion credits.
 fn credits(micros: i128) -> f64 {
     micros as f64 / 1e6
+}
+
+/// How much of a digest is a label: enough to tell a few versions apart.
+const DIGEST_DIGITS: usize = 12;
+
+/// The first digits of a digest.
+pub(crate) fn short(digest: Digest) -> String {
+    let text = digest.to_string();
+    let digits = text.strip_prefix("sha256:").unwrap_or(&text);
+    digits.chars().take(DIGEST_DIGITS).collect()
 }
 
 fn as_f64(count: usize) -> f64 {
