@@ -3,6 +3,7 @@
 
 use crate::admission::Admission;
 use crate::idempotent;
+use crate::observe::Seen;
 use crate::operation::{About, Access, Operation};
 use crate::problem::Problem;
 use crate::router::Api;
@@ -59,6 +60,10 @@ async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: 
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(Known(caller.clone()));
+    if let Some(seen) = parts.extensions.get::<Arc<Seen>>() {
+        // Set once, since a request passes one guard.
+        let _ = seen.caller.set(caller.clone());
+    }
     if !guard.audited {
         return next.run(Request::from_parts(parts, body)).await;
     }

@@ -8,6 +8,7 @@ use crate::charges::{about, shared_charge_input};
 use crate::fields::Names;
 use crate::headers::media_type;
 use crate::json::{self, Json};
+use crate::observe::Seen;
 use crate::problem::Problem;
 use crate::router::{Api, read_body};
 use axum::Extension;
@@ -30,6 +31,7 @@ pub(crate) async fn create(
     State(api): State<Arc<Api>>,
     caller: Known,
     Extension(admission): Extension<Arc<Admission>>,
+    Extension(seen): Extension<Arc<Seen>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -78,10 +80,10 @@ pub(crate) async fn create(
             out.push(b',');
         }
         match result {
-            Some(error) => write_problem(&mut out, &error.into())?,
+            Some(error) => write_problem(&mut out, &error.into(), &seen)?,
             None => match charged.next() {
-                Some((result, account)) => write_result(&mut out, result, &account)?,
-                None => write_problem(&mut out, &Problem::internal_error("a batch lost an item".to_owned()))?,
+                Some((result, account)) => write_result(&mut out, result, &account, &seen)?,
+                None => write_problem(&mut out, &Problem::internal_error("a batch lost an item".to_owned()), &seen)?,
             },
         }
         if form == Form::Lines {
@@ -129,9 +131,17 @@ fn read_items<'a>(
     Ok(())
 }
 
-fn write_result(out: &mut Vec<u8>, result: Result<Charged, ServiceError>, account: &str) -> Result<(), Problem> {
+fn write_result(
+    out: &mut Vec<u8>,
+    result: Result<Charged, ServiceError>,
+    account: &str,
+    seen: &Seen,
+) -> Result<(), Problem> {
     match result {
         Ok(charged) => {
+            if charged.replay {
+                seen.measures.replayed(1);
+            }
             let opening: &[u8] =
                 if charged.replay { b"{\"status\":201,\"replay\":true," } else { b"{\"status\":201,\"replay\":false," };
             out.extend_from_slice(opening);
@@ -139,14 +149,12 @@ fn write_result(out: &mut Vec<u8>, result: Result<Charged, ServiceError>, accoun
             out.push(b'}');
             Ok(())
         }
-        Err(error) => write_problem(out, &about(error, account)),
+        Err(error) => write_problem(out, &about(error, account), seen),
     }
 }
 
-fn write_problem(out: &mut Vec<u8>, problem: &Problem) -> Result<(), Problem> {
-    if let Some(internal) = &problem.internal {
-        tracing::warn!(code = problem.code, internal, "an item of a batch failed");
-    }
+fn write_problem(out: &mut Vec<u8>, problem: &Problem, seen: &Seen) -> Result<(), Problem> {
+    seen.item_refused(problem);
     let mut body = problem.body();
     body.insert("replay".to_owned(), false.into());
     serde_json::to_writer(out, &body).map_err(|e| Problem::internal_error(e.to_string()))

@@ -2,10 +2,12 @@
 
 use crate::admission::Admission;
 use crate::auth;
+use crate::observe::{Measures, Watched, watch};
 use crate::router::Api;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use ledger_service::Scope;
 use std::sync::Arc;
@@ -45,6 +47,17 @@ pub(crate) enum About {
     Nobody,
     /// Everybody's: a key for certain accounts may not.
     Everybody,
+}
+
+/// A method as a label, of which there are few.
+fn verb_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
 }
 
 impl Operation {
@@ -103,13 +116,16 @@ impl Operation {
         Self { keeps_answers: true, ..self }
     }
 
-    /// Adds it to the routes, behind its guard.
+    /// Adds it to the routes, behind its guard, and watched.
     pub(crate) fn add_to(
         self,
         router: Router<Arc<Api>>,
         api: &Arc<Api>,
         admission: &Arc<Admission>,
+        measures: &Arc<Measures>,
     ) -> Router<Arc<Api>> {
-        router.route(self.path, auth::guarded(self, api, admission))
+        let path = self.path;
+        let watched = Watched::new(measures, verb_of(&self.method), path);
+        router.route(path, auth::guarded(self, api, admission).route_layer(from_fn_with_state(watched, watch)))
     }
 }

@@ -4,8 +4,8 @@ use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
     accounts, alerts, audit, auto_top_up, batch, charges, deductions, entries, erasures, events, grants, health, holds,
-    journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions,
-    test_clock, transfers, usage, webhooks,
+    journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, scrape, statements,
+    subscriptions, test_clock, transfers, usage, webhooks,
 };
 use axum::http::Method;
 use ledger_service::Scope;
@@ -157,6 +157,8 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/assets/portal.css", "getPortalStyle", Open, portal::style),
         Operation::get("/healthz", "getHealth", Open, health::healthz),
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
+        // A setting closes it to whoever has no key.
+        Operation::get("/metrics", "getMetrics", Open, scrape::read),
     ]
 }
 

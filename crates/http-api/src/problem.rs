@@ -3,6 +3,7 @@
 //! The matches are exhaustive, without a catch-all: a new refusal does not compile until it has a status, a code and
 //! its members.
 
+use axum::Extension;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ledger_core::Refusal;
@@ -127,6 +128,14 @@ impl Problem {
         )
         .internal(detail)
     }
+}
+
+/// What an answer tells those who watch beside its body.
+#[derive(Clone, Debug)]
+pub(crate) struct Failed {
+    pub(crate) code: &'static str,
+    /// What only the log may know.
+    pub(crate) internal: Option<String>,
 }
 
 impl From<ServiceError> for Problem {
@@ -363,9 +372,6 @@ fn not_found_code(what: &str) -> &'static str {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        if let Some(internal) = &self.internal {
-            tracing::warn!(code = self.code, internal, "request failed");
-        }
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_s {
@@ -374,6 +380,8 @@ impl IntoResponse for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        (self.status, headers, Value::Object(self.body()).to_string()).into_response()
+        let body = Value::Object(self.body()).to_string();
+        let failed = Failed { code: self.code, internal: self.internal };
+        (self.status, headers, Extension(failed), body).into_response()
     }
 }

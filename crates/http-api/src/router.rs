@@ -4,18 +4,23 @@ use crate::admission::Admission;
 use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
 use crate::json::{self, Json};
+use crate::observe::{Measures, Watched, watch};
+use crate::operation::{About, Access, Operation};
 use crate::problem::Problem;
+use crate::scrape::Exposition;
 use crate::{operations, wire};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::handler::Handler;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ledger_service::ports::{Maintenance, WebhookSender};
-use ledger_service::{Ledger, ServiceError, TestClock};
+use ledger_service::{Ledger, Scope, ServiceError, TestClock};
 use serde::Serialize;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -37,6 +42,17 @@ pub struct Api {
     pub sender: Arc<dyn WebhookSender>,
     /// Who looks after the store, where there is one to look after.
     pub maintenance: Option<Arc<dyn Maintenance>>,
+    /// What is measured.
+    pub metrics: Metrics,
+}
+
+/// What is measured, and who may read it.
+#[derive(Clone, Default)]
+pub struct Metrics {
+    /// Writes it; without it there is no `/metrics`.
+    pub exposition: Option<Exposition>,
+    /// Whether reading it needs a key that may read everybody's data.
+    pub need_key: bool,
 }
 
 /// Bounds of what is taken in.
@@ -63,11 +79,20 @@ pub struct Limits {
 /// The service as HTTP.
 pub fn router(api: Arc<Api>) -> Router {
     let admission = Arc::new(Admission::default());
-    let routes = operations::all()
-        .into_iter()
-        .fold(Router::new(), |router, operation| operation.add_to(router, &api, &admission));
+    let measures = Arc::new(Measures::new());
+    let mut operations = operations::all();
+    if api.metrics.need_key {
+        let scrape = operations.iter_mut().filter(|operation| operation.id == "getMetrics");
+        scrape.for_each(|scrape| scrape.access = Access::Key { scopes: &[Scope::Read], about: About::Everybody });
+    }
+    let add = |router, operation: Operation| operation.add_to(router, &api, &admission, &measures);
+    let routes = operations.into_iter().fold(Router::new(), add);
+    let watched = |watched| from_fn_with_state(watched, watch);
+    let strays = Watched::strays(&measures);
     // The fall-backs tell a stranger which routes there are no more than the document does, so they want no key.
-    routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed).with_state(api)
+    let nowhere = not_found.layer(watched(strays.clone()));
+    let otherwise = method_not_allowed.layer(watched(strays));
+    routes.fallback(nowhere).method_not_allowed_fallback(otherwise).with_state(api)
 }
 
 async fn not_found(uri: Uri) -> Problem {

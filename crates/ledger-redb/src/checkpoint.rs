@@ -22,6 +22,13 @@ impl Core {
     /// Writes what has gathered, if anything. Returns whether something was written. After an error nothing is lost:
     /// the same is tried again by the next call.
     pub(crate) fn checkpoint(&self) -> Result<bool, StoreError> {
+        let began = Instant::now();
+        let result = self.write_checkpoint();
+        self.measures.checkpoint(began.elapsed(), &result);
+        result
+    }
+
+    fn write_checkpoint(&self) -> Result<bool, StoreError> {
         let _one_at_a_time = self.checkpointing()?;
         let (overlay, runs) = {
             let mut shared = self.layers_mut()?;

@@ -7,6 +7,7 @@
 
 mod rewrite;
 
+use crate::measures::{Figures, file_bytes};
 use crate::medium::Medium;
 use crate::overlay::Mark;
 use crate::poisoned;
@@ -93,6 +94,20 @@ impl Journal {
             journal.begin_segment(end.last_record + 1)?;
         }
         Ok(journal)
+    }
+
+    /// How many segments there are of each kind, and what they take.
+    pub(crate) fn figures(&self) -> Result<Figures, StoreError> {
+        let mut figures = Figures::default();
+        for segment in self.segments()?.values() {
+            match &**segment {
+                Segment::Open(_) => figures.open_segments += 1,
+                Segment::Sealed(_) => figures.sealed_segments += 1,
+                Segment::Away(_) => figures.away_segments += 1,
+            }
+            figures.journal_bytes += file_bytes(&self.medium.path(segment.name()));
+        }
+        Ok(figures)
     }
 
     /// Where the journal ends now.

@@ -14,6 +14,7 @@ mod erase;
 mod history;
 mod journal;
 mod keys;
+mod measures;
 mod medium;
 mod names;
 mod overlay;
@@ -29,6 +30,7 @@ mod verify;
 
 pub use archive::{Moved, Older, archive, unarchive};
 pub use backup::{JournalEnd, Until, restore};
+pub use measures::Figures;
 pub use medium::{Directory, Medium};
 pub use segment::JOURNAL_FORMAT;
 pub use store::{RedbStore, Settings};

@@ -6,6 +6,7 @@ use ledger_store::{AccountCommit, KeyFingerprint, KeyRecord, SystemRecord, day_o
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Topic and key of a system record.
 type SystemName = (Arc<str>, Arc<str>);
@@ -33,6 +34,8 @@ pub(crate) struct Overlay {
     names: Names,
     /// How many entries and system records came in.
     pub(crate) items: usize,
+    /// When the first of them came in.
+    pub(crate) since: Option<Instant>,
     /// The last journal record that is in here, and its hash.
     pub(crate) mark: Option<Mark>,
 }
@@ -80,6 +83,13 @@ const DAY_MS: i64 = 86_400_000;
 impl Overlay {
     pub(crate) fn is_empty(&self) -> bool {
         self.items == 0
+    }
+
+    /// Notes that something has come in.
+    pub(crate) fn began(&mut self) {
+        if !self.is_empty() {
+            self.since.get_or_insert_with(Instant::now);
+        }
     }
 
     /// Takes the entries of a commit in. `before` is the account as it was.

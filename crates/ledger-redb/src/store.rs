@@ -3,6 +3,7 @@
 use crate::checkpoint::{self, Told};
 use crate::journal::{Journal, Limits};
 use crate::keys::Run;
+use crate::measures::Measures;
 use crate::medium::{Directory, Medium};
 use crate::overlay::Mark;
 use crate::position::Position;
@@ -93,6 +94,7 @@ pub(crate) struct Core {
     pub(crate) written: Condvar,
     waiting: Mutex<()>,
     pub(crate) forget_before_ms: AtomicI64,
+    pub(crate) measures: Measures,
 }
 
 impl RedbStore {
@@ -182,6 +184,7 @@ impl Core {
             written: Condvar::new(),
             waiting: Mutex::new(()),
             forget_before_ms: AtomicI64::new(i64::MIN),
+            measures: Measures::new(),
         };
         core.replay()?;
         Ok(core)
@@ -210,6 +213,7 @@ impl Core {
                 self.checkpoint()?;
             }
         }
+        self.layers_mut()?.active.began();
         if entries > 0 {
             tracing::info!(entries, from_record = from.record + 1, to_record = to, "journal replayed");
         }
@@ -458,6 +462,7 @@ impl LedgerStore for RedbStore {
                 shared.put_system(record);
             }
             shared.active.mark = Some(end);
+            shared.active.began();
         }
         self.after_commit()?;
         Ok(Committed { conflicts })
@@ -485,6 +490,7 @@ impl LedgerStore for RedbStore {
         }
         core.replay()?;
         core.recovering.store(false, Ordering::SeqCst);
+        core.measures.recoveries.increment(1);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::charges::{binding, pricing_error, sum};
 use crate::error::ServiceError;
 use crate::idempotency::{Content, key_fingerprint};
 use crate::ledger::Ledger;
+use crate::measured::Measured;
 use crate::ports::PricingPlugin;
 use crate::writer::{Request, Task};
 use ledger_core::entry::HoldOpened;
@@ -361,8 +362,12 @@ impl Ledger {
 
     /// The plugin that a rating names: it may no longer be live.
     fn plugin_of(&self, rating: &Rating) -> Result<Arc<dyn PricingPlugin>, ServiceError> {
+        if let Some(live) = self.releases().plugin_with(rating.digest, rating.config_digest) {
+            return Ok(live.clone());
+        }
         let found = self.plugin_with(rating.digest, rating.config_digest)?;
-        found.ok_or_else(|| ServiceError::PluginFailed {
+        let measured = |plugin| -> Arc<dyn PricingPlugin> { Arc::new(Measured::new(&rating.plugin, plugin)) };
+        found.map(measured).ok_or_else(|| ServiceError::PluginFailed {
             plugin: rating.plugin.clone(),
             digest: rating.digest,
             failure: crate::ports::PluginFailure::BadAnswer,

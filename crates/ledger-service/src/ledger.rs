@@ -6,7 +6,9 @@ use crate::alerts::{AlertBook, PlanAlerts};
 use crate::audit::Audit;
 use crate::error::ServiceError;
 use crate::feed::Feed;
+use crate::measures::LedgerMeasures;
 use crate::notices::Notices;
+use crate::open_holds::{Counted, OpenHolds, Sums};
 use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
 use crate::rate_card::Releases;
@@ -87,6 +89,8 @@ pub struct Ledger {
     settings: Settings,
     telling: Arc<Telling>,
     webhooks: Webhooks,
+    open_holds: Arc<OpenHolds>,
+    measures: LedgerMeasures,
     /// `None` once the ledger has been closed.
     writer: Mutex<Option<Arc<Handle>>>,
     writer_thread: Mutex<Option<JoinHandle<()>>>,
@@ -141,6 +145,9 @@ impl Ledger {
         let webhooks = Webhooks::load(&*parts.store)?;
         telling.notices.want(webhooks.wanted()?);
         let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms).telling(telling.clone());
+        let open_holds = writer.open_holds().clone();
+        let measures = LedgerMeasures::new();
+        measures.releases(&parts.releases);
         let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
         let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
             .map_err(|e| ServiceError::Internal { detail: format!("the writer's thread cannot be started: {e}") })?;
@@ -158,6 +165,8 @@ impl Ledger {
             settings: parts.settings,
             telling,
             webhooks,
+            open_holds,
+            measures,
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
         }))
@@ -292,6 +301,34 @@ impl Ledger {
         scheduler::run_due(self).await
     }
 
+    /// Counts accounts and their open holds while commits go on, resting after each page of accounts for as many times as
+    /// long as it took. The first count gives the sums that are kept from then on. `None` where a commit failed meanwhile,
+    /// so that it must be done again. Blocks.
+    pub fn count_open_holds(&self, rest: u32) -> Result<Option<Counted>, ServiceError> {
+        let counted = self.open_holds.count(&*self.store, rest)?;
+        if let Some(counted) = &counted {
+            self.measures.counted();
+            let is_broken = counted.difference != Sums::default() || counted.inconsistent_accounts > 0;
+            if is_broken {
+                tracing::error!(?counted, "the open holds are not the sum over the accounts");
+            }
+        }
+        Ok(counted)
+    }
+
+    /// The sums over all accounts; `None` until they were counted.
+    pub fn open_holds(&self) -> Option<Sums> {
+        self.open_holds.read().0
+    }
+
+    /// Brings up to date what is measured by looking, before somebody reads it.
+    pub fn measure(&self) {
+        let handle = self.handle().ok();
+        let (waiting, most) = handle.as_ref().map_or((0, self.settings.queue_items_max), |handle| handle.waiting());
+        self.measures.writer(handle.is_some_and(|handle| handle.is_ready()), waiting, most);
+        self.measures.holds(&self.open_holds);
+    }
+
     /// Forgets the idempotency keys that no longer count, and the answers kept under them.
     pub fn forget_lapsed_keys(&self) -> Result<(), ServiceError> {
         let oldest = self.now().plus_millis(-self.settings.keep_ms);
@@ -301,6 +338,7 @@ impl Ledger {
 
     /// Swaps what is live: each request sees one set from start to end.
     pub fn set_releases(&self, releases: Releases) {
+        self.measures.releases(&releases);
         self.releases.store(Arc::new(releases));
     }
 

@@ -82,6 +82,20 @@ pub enum PluginFailure {
 }
 
 impl PluginFailure {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Trap, Self::OutOfFuel, Self::Deadline, Self::Memory, Self::BadAnswer];
+
+    /// Its place in [`PluginFailure::ALL`].
+    pub(crate) fn place(self) -> usize {
+        match self {
+            Self::Trap => 0,
+            Self::OutOfFuel => 1,
+            Self::Deadline => 2,
+            Self::Memory => 3,
+            Self::BadAnswer => 4,
+        }
+    }
+
     /// The name of the contract.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,6 +7,8 @@
 mod ended_holds;
 
 use crate::error::ServiceError;
+use crate::measures::WriterMeasures;
+use crate::open_holds::{HoldsChange, OpenHolds, Sums};
 use crate::ports::Clock;
 use crate::telling::{Change, Telling};
 use ledger_core::balance::spendable;
@@ -101,6 +103,8 @@ pub struct Writer {
     plans: Arc<PlanBook>,
     keep_ms: i64,
     telling: Option<Arc<Telling>>,
+    open_holds: Arc<OpenHolds>,
+    measures: WriterMeasures,
 }
 
 /// A batch while it is made: the accounts that it touches, in order of their first request.
@@ -118,6 +122,7 @@ struct Working {
     expected_sequence: u64,
     /// As it was loaded. The store has it too, so that to keep it costs no copy.
     before: Option<Arc<Account>>,
+    sums_before: Sums,
     account: Option<Arc<Account>>,
     entries: Vec<Arc<Recorded>>,
     keys: Vec<(KeyFingerprint, KeyRecord)>,
@@ -141,12 +146,17 @@ enum Draft {
 impl Writer {
     /// A writer over a store. `keep_ms` is how long idempotency keys count.
     pub fn new(store: Arc<dyn LedgerStore>, plans: Arc<PlanBook>, keep_ms: i64) -> Self {
-        Self { store, plans, keep_ms, telling: None }
+        Self { store, plans, keep_ms, telling: None, open_holds: Arc::default(), measures: WriterMeasures::new() }
     }
 
     /// Has it tell what its commits did.
     pub(crate) fn telling(self, telling: Arc<Telling>) -> Self {
         Self { telling: Some(telling), ..self }
+    }
+
+    /// The sums over all accounts that it keeps.
+    pub(crate) fn open_holds(&self) -> &Arc<OpenHolds> {
+        &self.open_holds
     }
 
     /// Handles requests as one batch, in order, and answers each. An error of the store answers them all, and the
@@ -326,10 +336,11 @@ impl Writer {
         let mut commits = Vec::with_capacity(accounts.len());
         // Which account each commit is of.
         let mut places = Vec::with_capacity(accounts.len());
+        let mut changes = Vec::new();
+        let mut entries = 0;
         for (place, working) in accounts.into_iter().enumerate() {
             let account = working.account;
             if let (Some(account), None, false) = (&account, &working.broken, working.entries.is_empty()) {
-                places.push(place);
                 let system = match (&self.telling, &wanted) {
                     (Some(telling), Some(wanted)) => {
                         let (before, entries) = (working.before.as_deref(), &*working.entries);
@@ -338,16 +349,22 @@ impl Writer {
                     _ => Vec::new(),
                 };
                 notices_written |= !system.is_empty();
-                commits.push(AccountCommit {
+                let commit = AccountCommit {
                     expected_sequence: working.expected_sequence,
                     account: account.clone(),
                     entries: working.entries.clone(),
                     keys: working.keys,
                     system,
-                });
+                };
+                changes.extend(HoldsChange::of(working.sums_before, commits.len(), &commit));
+                entries += commit.entries.len();
+                places.push(place);
+                commits.push(commit);
             }
             if let Some(broken) = &working.broken {
+                let account = account.as_ref().map(|account| (account.number.0, account.sequence));
                 tracing::error!(?account, ?broken, "an entry does not fit its account; nothing of it is committed");
+                self.measures.broken();
             }
             after.push(After {
                 expected_sequence: working.expected_sequence,
@@ -360,7 +377,14 @@ impl Writer {
         }
         drop(wanted);
         if !commits.is_empty() {
-            let committed = self.store.commit(Batch { accounts: commits, system: Vec::new() })?;
+            let committing = self.open_holds.begin(changes);
+            let began = Instant::now();
+            let committed = self.store.commit(Batch { accounts: commits, system: Vec::new() });
+            let committed = committed.inspect_err(|_| self.measures.failed())?;
+            self.measures.committed(began.elapsed(), entries, committed.conflicts.len());
+            if let Some(committing) = committing {
+                committing.end(&committed.conflicts);
+            }
             for index in committed.conflicts {
                 after[places[index]].conflicted = true;
             }
@@ -405,6 +429,7 @@ impl Group {
         self.accounts.push(Working {
             expected_sequence: loaded.as_ref().map_or(0, |account| account.sequence),
             before: loaded.clone(),
+            sums_before: Sums::of(loaded.as_deref()),
             account: loaded,
             entries: Vec::new(),
             keys: Vec::new(),
@@ -543,6 +568,7 @@ fn handle_group(
         replies.push((submission.requests.len(), submission.reply));
         requests.extend(submission.requests);
     }
+    writer.measures.batch(items);
     let result = writer.step(&requests, clock.now());
     progress.waiting_items.fetch_sub(items, Ordering::Relaxed);
     match result {
@@ -606,6 +632,11 @@ fn stop_until_recovered(
 }
 
 impl Handle {
+    /// How many requests wait, and how many may.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        (self.waiting_items.load(Ordering::Relaxed), self.queue_items_max)
+    }
+
     /// Whether the node takes requests.
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::SeqCst)

@@ -88,6 +88,8 @@ pub struct Server {
     pub drain_timeout_ms: u64,
     /// Where customers' browsers find the server; without it, where whoever asks for a link did.
     pub public_url: Option<String>,
+    /// Whether reading what is measured needs a key.
+    pub metrics_need_key: bool,
 }
 
 /// Where and how the ledger is kept.

@@ -133,11 +133,11 @@ fn every_single_setting_has_a_variable() {
             found.push((section.clone(), key.to_owned()));
         }
     }
-    assert_eq!(found.len(), 46, "{found:?}");
+    assert_eq!(found.len(), 47, "{found:?}");
     for (section, key) in found {
         let variable = format!("PURSER_{section}_{key}").to_uppercase();
         let value = match key.as_str() {
-            "suspended_parents_stop_children" | "allow_private_addresses" | "allow_http" => "true",
+            "suspended_parents_stop_children" | "allow_private_addresses" | "allow_http" | "metrics_need_key" => "true",
             "sold" => "false",
             "currency" => "EUR",
             "credits_min" => "2",

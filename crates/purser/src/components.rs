@@ -6,7 +6,7 @@
 use crate::library::{component_path, config_path};
 use anyhow::Context;
 use ledger_core::Digest;
-use ledger_service::{Binding, RateCard, Releases, Rule};
+use ledger_service::{Binding, Measured, RateCard, Releases, Rule};
 use plugin_host::{Limits, PluginHost, PrepareError};
 use purser_config::{Config, PluginConfig, Plugins, Problem, Problems};
 use std::collections::BTreeMap;
@@ -44,7 +44,8 @@ pub(crate) fn releases(config: &Config, host: &PluginHost) -> anyhow::Result<Rel
         keep(&config_path(data, Digest::of(json)), json)?;
         match host.prepare(&bytes, &plugin_config.json) {
             Ok(prepared) => {
-                let binding = Binding { name: plugin_config.plugin.as_str().into(), plugin: Arc::new(prepared) };
+                let measured = Measured::new(&plugin_config.plugin, Arc::new(prepared));
+                let binding = Binding { name: plugin_config.plugin.as_str().into(), plugin: Arc::new(measured) };
                 bindings.insert(&plugin_config.name, binding);
             }
             Err(error) => problems.extend(refused(plugin_config, error)),

@@ -14,6 +14,7 @@ mod rates;
 mod running;
 mod serve;
 mod system;
+mod telemetry;
 
 use clap::Parser;
 use std::process::ExitCode;

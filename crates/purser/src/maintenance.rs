@@ -9,6 +9,7 @@ mod bundle;
 mod erasures;
 mod kept;
 mod manifest;
+mod measures;
 mod pace;
 mod progress;
 mod remote;

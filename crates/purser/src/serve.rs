@@ -3,6 +3,7 @@
 use crate::cli::Serve;
 use crate::library::FileLibrary;
 use crate::maintenance::{StoreMaintenance, remove_leftovers};
+use crate::telemetry::Telemetry;
 use crate::{admin_key, components, configuration, running, system};
 use anyhow::{Context, anyhow};
 use http_api::{Api, router};
@@ -41,6 +42,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         None => Arc::new(SystemClock),
     };
     let data = &config.storage.data;
+    let telemetry = Telemetry::start(test_clock.is_some())?;
     let store = open_store(&config)?;
     let host = components::server_host(&config)?;
     let releases = components::releases(&config, &host)?;
@@ -49,6 +51,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let made = ledger.keyring().ensure_admin();
     let made = made.map_err(|error| anyhow!("the administrator's key cannot be stored: {error:?}"))?;
     let sender: Arc<dyn WebhookSender> = Arc::new(sender(&config)?);
+    let exposition = telemetry.exposition(&ledger, &store);
     let api = Arc::new(Api {
         ledger: ledger.clone(),
         public_url: config.server.public_url.clone(),
@@ -65,6 +68,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
         test_clock,
         sender: sender.clone(),
         maintenance: Some(Arc::new(StoreMaintenance::new(store, data.clone(), clock, library))),
+        metrics: http_api::Metrics { exposition: Some(exposition), need_key: config.server.metrics_need_key },
     });
     let tls = tls(&config)?;
     let listen = config.server.listen;
@@ -81,6 +85,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let due = tokio::spawn(keep_due(ledger.clone()));
     let webhooks = tokio::spawn(dispatch(ledger.clone(), sender));
     let top_ups = tokio::spawn(top_ups::run(ledger.clone()));
+    let watching = tokio::spawn(telemetry.keep(ledger.clone()));
     let (stop, stopped) = tokio::sync::watch::channel(());
     let server = http_server::serve(listener, tls.clone(), router(api), connection_limits(&config), until(stopped));
     let mut server = tokio::spawn(server);
@@ -97,6 +102,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     renewals.inspect(JoinHandle::abort);
     // Streams of events have no end of their own.
     ledger.end_feeds();
+    watching.abort();
     drop(stop);
     if server.await.context("serving panicked")?? == Drained::Cut {
         tracing::warn!(drain_timeout_ms = config.server.drain_timeout_ms, "connections were still busy at the end");

@@ -1,7 +1,7 @@
 //! What the program takes from the system: randomness, a runtime, and a place for its log.
 
 use crate::configuration;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use ledger_service::ports::Random;
 use std::cell::RefCell;
 use tokio::runtime::{Builder, Runtime};
@@ -42,11 +42,19 @@ impl Random for SystemRandom {
     }
 }
 
-/// Logs to the standard error from now on: what `PURSER_LOG` asks for, or else this.
+/// Logs to the standard error from now on: what `PURSER_LOG` asks for, or else this; as `PURSER_LOG_FORMAT` says, one
+/// line or one JSON object for each event.
 pub(crate) fn log(default: &str) -> anyhow::Result<()> {
     let filter = configuration::variable("PURSER_LOG").unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&filter).with_context(|| format!("PURSER_LOG is {filter:?}"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    let format = configuration::variable("PURSER_LOG_FORMAT").unwrap_or_else(|| "text".to_owned());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format.as_str() {
+        "text" => log.init(),
+        // What belongs to an event is beside its message, and the request that it came in is the span.
+        "json" => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
+        _ => bail!("PURSER_LOG_FORMAT is {format:?}, and must be \"text\" or \"json\""),
+    }
     Ok(())
 }
 

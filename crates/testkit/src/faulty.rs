@@ -5,9 +5,10 @@ use ledger_store::{
     AccountQuery, Batch, Committed, EntryPage, EntryQuery, LedgerStore, Loaded, Recorded, StoreError, SystemRecord,
     Wanted,
 };
+use std::fmt;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The store.
 #[derive(Debug)]
@@ -18,6 +19,17 @@ pub struct FaultyStore<S> {
     /// How many commits succeed before everything fails; none set where it is the highest number.
     good_left: AtomicU64,
     commits: AtomicU64,
+    after_page: Hook,
+}
+
+/// What is done after accounts were read, before the reader has them.
+#[derive(Default)]
+struct Hook(Mutex<Option<Box<dyn FnMut() + Send>>>);
+
+impl fmt::Debug for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hook").finish_non_exhaustive()
+    }
 }
 
 impl<S> FaultyStore<S> {
@@ -29,6 +41,7 @@ impl<S> FaultyStore<S> {
             conflicts_left: AtomicU64::new(0),
             good_left: AtomicU64::new(u64::MAX),
             commits: AtomicU64::new(0),
+            after_page: Hook::default(),
         }
     }
 
@@ -45,6 +58,12 @@ impl<S> FaultyStore<S> {
     /// Makes the next commits answer that each of their accounts had moved on.
     pub fn conflict(&self, commits: u64) {
         self.conflicts_left.store(commits, Ordering::SeqCst);
+    }
+
+    /// Has something done whenever a page of accounts was read, before the reader gets it: the accounts have then moved
+    /// on.
+    pub fn after_each_page(&self, hook: impl FnMut() + Send + 'static) {
+        *self.after_page.0.lock().unwrap() = Some(Box::new(hook));
     }
 
     /// How many commits were asked for.
@@ -108,7 +127,11 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
     }
 
     fn accounts(&self, query: &AccountQuery) -> Result<Vec<Arc<Account>>, StoreError> {
-        self.inner.accounts(query)
+        let page = self.inner.accounts(query)?;
+        if let Some(hook) = &mut *self.after_page.0.lock().unwrap() {
+            hook();
+        }
+        Ok(page)
     }
 
     fn due_accounts(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<str>>, StoreError> {

@@ -2,6 +2,7 @@
 
 use super::{Guard, path_param};
 use crate::charges::IDEMPOTENCY_HIT;
+use crate::observe::Seen;
 use crate::problem::Problem;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
@@ -38,7 +39,7 @@ impl Act {
             path: parts.uri.path().to_owned(),
             account: path_param(parts, "account").await,
             made: None,
-            request_id: None,
+            request_id: parts.extensions.get::<Arc<Seen>>().map(|seen| seen.id.as_str().to_owned()),
         })
     }
 

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
-use http_api::{Api, Limits, router};
+use http_api::{Api, Limits, Metrics, router};
 use ledger_service::ports::{Maintenance, SendOutcome, WebhookRequest, WebhookSender};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,8 +49,17 @@ impl Client {
         Self::over(Kit::new(), maintenance, 60_000)
     }
 
+    /// Routes of which `/metrics` needs a key.
+    pub(crate) fn with_closed_metrics() -> Self {
+        Self::of(Kit::new(), None, 60_000, true)
+    }
+
     /// The routes over a kit, whose streams say so often that they are there.
     pub(crate) fn over(kit: Kit, maintenance: Option<Arc<dyn Maintenance>>, heartbeat_ms: u64) -> Self {
+        Self::of(kit, maintenance, heartbeat_ms, false)
+    }
+
+    fn of(kit: Kit, maintenance: Option<Arc<dyn Maintenance>>, heartbeat_ms: u64, need_key: bool) -> Self {
         let api = Api {
             ledger: kit.ledger.clone(),
             public_url: None,
@@ -67,6 +76,7 @@ impl Client {
             test_clock: Some(kit.clock.clone()),
             maintenance,
             sender: Arc::new(Anywhere),
+            metrics: Metrics { exposition: Some(Arc::new(|| "measured 1\n".to_owned())), need_key },
         };
         Self { kit, router: router(Arc::new(api)) }
     }

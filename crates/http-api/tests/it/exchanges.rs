@@ -34,9 +34,11 @@ async fn conversations_go_as_written() {
 async fn converse(script: &str) -> String {
     let client = Client::new();
     let mut said = String::new();
-    for exchange in script.split("### ").skip(1) {
+    for (number, exchange) in script.split("### ").enumerate().skip(1) {
         let (title, request) = exchange.split_once('\n').unwrap();
-        let answer = client.send(parse(request)).await;
+        let mut sent = parse(request);
+        sent.headers_mut().entry("x-request-id").or_insert(number.into());
+        let answer = client.send(sent).await;
         write!(said, "### {title}\n{}\n{}\n\n", request.trim(), show(&answer)).unwrap();
     }
     said

@@ -7,4 +7,5 @@ mod client;
 mod events;
 mod exchanges;
 mod maintenance;
+mod observing;
 mod reading;

@@ -3,6 +3,7 @@
 use crate::small_segments;
 use ledger_redb::{JOURNAL_FORMAT, RedbStore};
 use ledger_store::{Batch, LedgerStore, StoreError, SystemRecord};
+use std::time::Duration;
 
 fn put(store: &RedbStore, key: &str) {
     let record = SystemRecord { topic: "t".into(), key: key.into(), value: Some("v".into()) };
@@ -131,4 +132,30 @@ fn a_journal_that_lacks_what_the_state_knows_is_refused() {
     std::fs::write(&journal, earlier).unwrap();
     std::fs::remove_file(data.join("state.redb")).unwrap();
     assert_eq!(RedbStore::open(&data, settings).unwrap().system_records("t").unwrap().len(), 1);
+}
+
+#[test]
+fn the_store_says_how_it_stands() {
+    let root = tempfile::tempdir().unwrap();
+    let store = RedbStore::open(root.path(), small_segments()).unwrap();
+    let figures = store.figures().unwrap();
+    assert_eq!((figures.waiting_items, figures.waiting_for, figures.open_segments), (0, Duration::ZERO, 1));
+    assert!(figures.journal_bytes > 0 && figures.state_bytes > 0, "{figures:?}");
+    put(&store, "a");
+    put(&store, "b");
+    let figures = store.figures().unwrap();
+    assert_eq!(figures.waiting_items, 2);
+    assert!(figures.waiting_for > Duration::ZERO, "{figures:?}");
+    // As after a crash: what the journal has and the state file does not is waiting again.
+    drop(store);
+    let store = RedbStore::open(root.path(), small_segments()).unwrap();
+    let figures = store.figures().unwrap();
+    assert_eq!(figures.waiting_items, 2);
+    assert!(figures.waiting_for > Duration::ZERO, "{figures:?}");
+    store.checkpoint().unwrap();
+    let figures = store.figures().unwrap();
+    assert_eq!((figures.waiting_items, figures.waiting_for), (0, Duration::ZERO));
+    let journal = std::fs::read_dir(root.path().join("journal")).unwrap();
+    let bytes: u64 = journal.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+    assert_eq!(figures.journal_bytes, bytes);
 }

@@ -6,6 +6,7 @@ mod breakdown;
 mod charging;
 mod holding;
 mod keys;
+mod open_holds;
 mod outages;
 mod reading;
 mod receipts;

@@ -35,6 +35,7 @@ pub(super) fn server(section: &mut Section<'_>) -> Server {
         tls: tls(section),
         drain_timeout_ms: section.required("drain_timeout_ms", whole(1..=3_600_000)),
         public_url: section.required("public_url", origin),
+        metrics_need_key: section.required("metrics_need_key", flag),
     }
 }
 

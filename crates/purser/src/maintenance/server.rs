@@ -1,6 +1,7 @@
 //! What a running server does when it is asked to verify or to back up: the port of the service, over the embedded store
 //! and its data directory.
 
+use super::measures::Measures;
 use super::reprice::repricing;
 use super::scratch::Scratch;
 use super::{bundle, kept};
@@ -23,6 +24,7 @@ pub(crate) struct StoreMaintenance {
     library: Arc<dyn PluginLibrary>,
     is_verifying: AtomicBool,
     is_backing_up: AtomicBool,
+    measures: Measures,
 }
 
 impl StoreMaintenance {
@@ -33,17 +35,14 @@ impl StoreMaintenance {
         library: Arc<dyn PluginLibrary>,
     ) -> Self {
         let (is_verifying, is_backing_up) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { store, data, clock, library, is_verifying, is_backing_up }
+        Self { store, data, clock, library, is_verifying, is_backing_up, measures: Measures::new() }
     }
-}
 
-impl Maintenance for StoreMaintenance {
-    fn verify(
+    fn look(
         &self,
         what: ToVerify<'_>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Verification, ServiceError> {
-        let _running = Running::begin(&self.is_verifying, "verification")?;
         let library = what.reprice.then_some(&*self.library);
         if let Some(account) = what.account {
             if !is_there(&self.store, account)? {
@@ -59,10 +58,26 @@ impl Maintenance for StoreMaintenance {
         let found = repricing(library, |inspect| self.store.inspect(&scratch.medium, inspect, progress))?;
         Ok(with_kept(found, &self.data)?)
     }
+}
+
+impl Maintenance for StoreMaintenance {
+    fn verify(
+        &self,
+        what: ToVerify<'_>,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Verification, ServiceError> {
+        let _running = Running::begin(&self.is_verifying, "verification")?;
+        let outcome = self.look(what, progress);
+        self.measures.verified(self.clock.now(), &outcome);
+        outcome
+    }
 
     fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError> {
         let _running = Running::begin(&self.is_backing_up, "backup")?;
-        Ok(bundle::write(&self.store, &self.data, self.clock.now(), bytes_per_second_max, out)?)
+        let written = bundle::write(&self.store, &self.data, self.clock.now(), bytes_per_second_max, out);
+        let outcome = written.map_err(ServiceError::from);
+        self.measures.backed_up(self.clock.now(), &outcome);
+        outcome
     }
 }
 
