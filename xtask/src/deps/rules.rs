@@ -114,6 +114,11 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Avoids { from: "http-api", packages: &["redb", "wasmtime"] }, SERVICE),
     (Rule::NamedBy { package: "http-api", by: &["purser"] }, "wire types and status codes stay at the edge"),
     (Rule::NamedBy { package: "axum", by: &["http-api", "purser"] }, "wire types and status codes stay at the edge"),
+    // The routes try it in their tests.
+    (
+        Rule::NamedBy { package: "metrics-exporter-prometheus", by: &["http-api", "purser"] },
+        "crates measure through the facade, and the binary alone chooses who records",
+    ),
     (Rule::Arrows { from: "plugin-sdk", to: &[] }, PLUGINS),
     (Rule::Arrows { from: "per-model-rates", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "call-minutes", to: &["plugin-sdk"] }, PLUGINS),
