@@ -37,6 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     toolchain::ensure_postgres()?;
     toolchain::ensure_python()?;
     toolchain::ensure_accounting()?;
+    toolchain::ensure_promtool()?;
     let mut done: Vec<(&str, Duration)> = Vec::new();
     for (name, work) in STEPS {
         let command = command(work);

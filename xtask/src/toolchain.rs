@@ -1,6 +1,6 @@
 //! What a fresh machine with Rust may lack: the WASM target, rustfmt, clippy, PostgreSQL's server, which one crate is
-//! tested against, and Python, in which a page checks receipts. Fetched with rustup, or with apt-get, where they are
-//! missing.
+//! tested against, Python, in which a page checks receipts, and programs that read what Purser writes for others. Fetched
+//! with rustup, or with apt-get, where they are missing.
 
 use crate::workspace::output_of;
 use anyhow::{Result, bail};
@@ -76,7 +76,22 @@ pub(crate) fn ensure_accounting() -> Result<()> {
     Ok(())
 }
 
+/// Sees to it that the program is there that checks metrics and alerting rules in a test.
+pub(crate) fn ensure_promtool() -> Result<()> {
+    let is_there = || output_of("promtool", &["--version"]).is_some();
+    if is_there() {
+        return Ok(());
+    }
+    install(PROMETHEUS_PACKAGE, "promtool is missing")?;
+    if !is_there() {
+        bail!("`apt-get install {PROMETHEUS_PACKAGE}` left no promtool");
+    }
+    Ok(())
+}
+
 const PYTHON_PACKAGE: &str = "python3";
+
+const PROMETHEUS_PACKAGE: &str = "prometheus";
 
 /// Installs a package, where that can be done.
 fn install(package: &str, missing: &str) -> Result<()> {

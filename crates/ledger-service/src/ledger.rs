@@ -180,6 +180,7 @@ impl Ledger {
         let thread = self.writer_thread.lock().map_err(|_| ServiceError::Overloaded)?.take();
         self.end_feeds();
         if let Some(thread) = thread {
+            self.open_holds.call_off();
             thread.join().map_err(|_| ServiceError::Internal { detail: "the writer panicked".to_owned() })?;
             self.store.close()?;
         }
@@ -303,7 +304,7 @@ impl Ledger {
 
     /// Counts accounts and their open holds while commits go on, resting after each page of accounts for as many times as
     /// long as it took. The first count gives the sums that are kept from then on. `None` where a commit failed meanwhile,
-    /// so that it must be done again. Blocks.
+    /// so that it must be done again, or the ledger was closed. Blocks.
     pub fn count_open_holds(&self, rest: u32) -> Result<Option<Counted>, ServiceError> {
         let counted = self.open_holds.count(&*self.store, rest)?;
         if let Some(counted) = &counted {

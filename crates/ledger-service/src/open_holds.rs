@@ -165,6 +165,11 @@ impl OpenHolds {
         }
     }
 
+    /// Ends a count that is under way at its next page.
+    pub(crate) fn call_off(&self) {
+        self.state().counting = None;
+    }
+
     /// Adds a page to the count.
     fn take(&self, page: &[Arc<Account>]) -> Step {
         let mut state = self.state();

@@ -119,6 +119,11 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::NamedBy { package: "webhook-sender", by: &["purser"] }, "the binary wires a port to what implements it"),
     (Rule::NamedBy { package: "http-server", by: &["purser"] }, "the binary alone listens"),
     (Rule::NamedBy { package: "axum", by: &["http-api"] }, "wire types and status codes stay at the edge"),
+    // The routes try it in their tests.
+    (
+        Rule::NamedBy { package: "metrics-exporter-prometheus", by: &["http-api", "purser"] },
+        "crates measure through the facade, and the binary alone chooses who records",
+    ),
     (Rule::Arrows { from: "plugin-sdk", to: &[] }, PLUGINS),
     (Rule::Arrows { from: "per-model-rates", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "call-minutes", to: &["plugin-sdk"] }, PLUGINS),

@@ -5,6 +5,8 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use serde_json::{Value, json};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
 
 async fn send(client: &Client, method: Method, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
@@ -129,4 +131,58 @@ async fn some_traffic() {
     ] {
         send(&client, method, path, headers, &body).await;
     }
+}
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// On one thread, for which the log is set.
+#[test]
+fn a_request_that_fails_here_is_one_line_for_those_who_mend_it() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(tracing::Level::INFO)
+        .with_writer(move || writer.clone())
+        .finish();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        runtime.block_on(async {
+            let client = Client::new();
+            send(&client, Method::PUT, "/v1/accounts/acme", &[], &json!({"plan": "pro"})).await;
+            client.kit.store.break_down(true);
+            let charge = json!({"account": "acme", "activity": "chat", "usage": {"messages": 1},
+                "attributes": {"said": "private words"}});
+            let headers = [("x-request-id", "r-1"), ("idempotency-key", "private-key")];
+            let answer = send(&client, Method::POST, "/v1/charges", &headers, &charge).await;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+            // What a caller did wrong is nobody's work here.
+            send(&client, Method::POST, "/v1/charges", &[("x-request-id", "r-2")], &json!({})).await;
+        });
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_requests: Vec<&Value> = lines.iter().filter(|line| line.get("request_id").is_some()).collect();
+    assert_eq!(of_requests.len(), 1, "{log}");
+    let line = of_requests[0];
+    let said = |member: &str| line[member].as_str().unwrap().to_owned();
+    assert_eq!((said("level"), said("request_id"), said("key")), ("ERROR".into(), "r-1".into(), "admin".into()));
+    assert_eq!((said("method"), said("route"), &line["status"]), ("POST".into(), "/v1/charges".into(), &json!(503)));
+    assert_eq!(said("code"), "storage-unavailable");
+    assert!(said("detail").contains("the disk is full") && line["duration_ms"].as_f64() > Some(0.0), "{line}");
+    assert!(!log.contains("private"), "{log}");
 }

@@ -137,3 +137,14 @@ async fn a_conflict_changes_no_sum_twice() {
     hold(&kit.ledger, "acme", "h1", "2").await;
     assert_eq!(kit.ledger.open_holds(), Some(Sums { accounts: 1, holds: 1, held_micros: 2_000_000 }));
 }
+
+#[tokio::test]
+async fn closing_ends_a_count() {
+    let kit = Kit::new();
+    for n in 0..ACCOUNTS {
+        kit.open_account(&format!("a{n:03}"), "pro").await;
+    }
+    let ledger = kit.ledger.clone();
+    kit.store.after_each_page(move || ledger.close().unwrap());
+    assert_eq!(count(&kit.ledger).await, None);
+}

@@ -5,6 +5,7 @@ mod books;
 mod command_line;
 mod keys;
 mod maintenance;
+mod monitoring;
 mod outages;
 mod receipts;
 mod server;

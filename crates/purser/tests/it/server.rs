@@ -12,7 +12,8 @@ pub(crate) const ADMIN_KEY: &str = "an-admin-key-for-tests";
 pub(crate) fn purser() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_purser"));
     // What the caller's environment says about Purser is none of a test's business.
-    for name in ["PURSER_ADMIN_KEY", "PURSER_CONFIG", "PURSER_KEY", "PURSER_LOG", "PURSER_SERVER"] {
+    for name in ["PURSER_ADMIN_KEY", "PURSER_CONFIG", "PURSER_KEY", "PURSER_LOG", "PURSER_LOG_FORMAT", "PURSER_SERVER"]
+    {
         command.env_remove(name);
     }
     command
@@ -35,8 +36,13 @@ impl Server {
 
     /// Starts a server from a prepared command.
     pub(crate) fn start_with(command: &mut Command, data: &Path, more: &[&str]) -> Self {
+        Self::start_into(command, data, more, Stdio::null())
+    }
+
+    /// The same, with a place for its log.
+    pub(crate) fn start_into(command: &mut Command, data: &Path, more: &[&str], log: Stdio) -> Self {
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(more);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut greeting = Vec::new();
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
