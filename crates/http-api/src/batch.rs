@@ -145,7 +145,7 @@ fn write_result(out: &mut Vec<u8>, result: Result<Charged, ServiceError>, accoun
 
 fn write_problem(out: &mut Vec<u8>, problem: &Problem) -> Result<(), Problem> {
     if let Some(internal) = &problem.internal {
-        tracing::warn!(code = problem.code, internal, "an item of a batch failed");
+        tracing::warn!(code = problem.kind.code, internal, "an item of a batch failed");
     }
     let mut body = problem.body();
     body.insert("replay".to_owned(), false.into());

@@ -1,11 +1,12 @@
-//! Every operation of the interface. A route that is not here does not exist.
+//! Every operation of the interface. A route that is not here does not exist, and one that `describe` says nothing of
+//! fails a test.
 
 use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
     accounts, alerts, audit, batch, charges, deductions, entries, erasures, events, grants, health, holds, journal,
-    keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, statements, subscriptions, test_clock,
-    transfers, usage, webhooks,
+    keys, maintenance, plugins, portal, purchases, quotes, receipts, reference, refunds, statements, subscriptions,
+    test_clock, transfers, usage, webhooks,
 };
 use axum::http::Method;
 use ledger_service::Scope;
@@ -154,6 +155,8 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/assets/portal.css", "getPortalStyle", Open, portal::style),
         Operation::get("/healthz", "getHealth", Open, health::healthz),
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
+        // The reference.
+        Operation::get("/openapi.json", "getOpenApi", Open, reference::openapi),
     ]
 }
 
