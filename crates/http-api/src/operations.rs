@@ -157,6 +157,9 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
         // The reference.
         Operation::get("/openapi.json", "getOpenApi", Open, reference::openapi),
+        Operation::get("/docs", "getReference", Open, reference::reference),
+        Operation::get("/docs/problems/{code}", "getProblem", Open, reference::problem),
+        Operation::get("/docs/style.css", "getReferenceStyle", Open, reference::style),
     ]
 }
 

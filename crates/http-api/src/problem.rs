@@ -14,8 +14,9 @@ use ledger_service::{Scope, ServiceError};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// Where the codes are explained; the last segment is the code.
-const TYPE_BASE: &str = "https://purser.dev/problems/";
+/// Where the codes are explained; the last segment is the code. A reference without a host, so that it leads to a page of
+/// the very server that answered, and to nobody else's.
+const TYPE_BASE: &str = "/docs/problems/";
 
 /// A problem, ready to be sent.
 #[derive(Clone, Debug, PartialEq)]

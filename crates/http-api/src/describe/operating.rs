@@ -19,6 +19,9 @@ pub(super) const ALL: Part = &[
     ("getHealth", get_health),
     ("getReadiness", get_readiness),
     ("getOpenApi", get_openapi),
+    ("getReference", get_reference),
+    ("getProblem", get_problem),
+    ("getReferenceStyle", get_reference_style),
 ];
 
 #[derive(JsonSchema)]
@@ -133,4 +136,23 @@ fn get_openapi() -> Description {
         "OpenAPI 3.1: for generators of clients, for tools, and for this reference.",
     )
     .answers::<serde_json::Map<String, serde_json::Value>>(200, "The document.")
+}
+
+fn get_reference() -> Description {
+    Description::new(Tag::Operating, "Read the reference", "This document as a page, which needs no network.")
+        .answers_empty(200, "The page.")
+        .or_bytes("text/html")
+}
+
+fn get_problem() -> Description {
+    Description::new(Tag::Operating, "Read about a problem", "What a problem's code means, and what to do.")
+        .answers_empty(200, "The page.")
+        .or_bytes("text/html")
+        .refuses(&[kinds::NOT_FOUND])
+}
+
+fn get_reference_style() -> Description {
+    Description::new(Tag::Operating, "Get the style of the reference", "What the pages look like.")
+        .answers_empty(200, "The style sheet.")
+        .or_bytes("text/css")
 }

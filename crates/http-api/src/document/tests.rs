@@ -32,7 +32,10 @@ fn descriptions_say_what_there_is_to_say() {
                 }
             }
             let answers = said["responses"].as_object().unwrap();
-            assert!(answers.keys().any(|status| status.starts_with('2')), "{method} {path}: say what it answers");
+            assert!(
+                answers.keys().any(|status| status.starts_with(['2', '3'])),
+                "{method} {path}: say what it answers"
+            );
             if let Some(content) = said["requestBody"]["content"].as_object() {
                 let has_example = |form: &Value| {
                     form["example"].is_object() || form["example"].is_array() || form["example"].is_string()
@@ -65,5 +68,25 @@ fn schemas_have_names_of_their_own() {
         if let Some(other) = answered.get(name) {
             assert_eq!(schema, other, "{name} is sent and answered, and differs");
         }
+    }
+}
+
+/// `docs/openapi.json` and `docs/problems.md` are for those who read them without a server, and for those who review what
+/// a change does to the interface.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "whoever runs the test says whether the files are written")]
+fn written_documents_are_those_of_the_code() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let problems = crate::reference::problems_markdown();
+    for (name, made) in [("openapi.json", BYTES.as_slice()), ("problems.md", problems.as_bytes())] {
+        let path = docs.join(name);
+        if std::env::var_os("WRITE_DOCS").is_some() {
+            std::fs::write(&path, made).unwrap();
+        }
+        assert!(
+            std::fs::read(&path).unwrap_or_default() == made,
+            "docs/{name} is not that of the code; `WRITE_DOCS=1 cargo test --release -p http-api written_documents` \
+             writes it anew, to be read before it is kept"
+        );
     }
 }

@@ -4,6 +4,7 @@
 //! they are kept.
 
 use crate::client::{Answer, Client};
+use crate::spec::Spec;
 use axum::body::Body;
 use axum::http::Request;
 use std::fmt::Write;
@@ -33,10 +34,14 @@ async fn conversations_go_as_written() {
 
 async fn converse(script: &str) -> String {
     let client = Client::new();
+    let spec = Spec::of(&client).await;
     let mut said = String::new();
     for exchange in script.split("### ").skip(1) {
         let (title, request) = exchange.split_once('\n').unwrap();
-        let answer = client.send(parse(request)).await;
+        let parsed = parse(request);
+        let (method, uri) = (parsed.method().clone(), parsed.uri().to_string());
+        let answer = client.send(parsed).await;
+        spec.check(&method, &uri, &answer);
         write!(said, "### {title}\n{}\n{}\n\n", request.trim(), show(&answer)).unwrap();
     }
     said

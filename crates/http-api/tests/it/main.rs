@@ -3,8 +3,12 @@
 
 mod authorisation;
 mod bad_input;
+mod bodies;
 mod client;
 mod events;
+mod examples;
 mod exchanges;
 mod maintenance;
+mod pages;
 mod reading;
+mod spec;
