@@ -5,6 +5,7 @@ use crate::fields::{ACCOUNT_ID_RULE, Fields, account_id, instant, member, name, 
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page, Segment, blocking};
+use crate::shapes::{AccountId, AccountStatus, Name, Texts};
 use crate::wire::{Share, Shown, json};
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -14,6 +15,7 @@ use ledger_core::ids::is_account_id;
 use ledger_core::{Account, Amount, Balance, Status, Timestamp};
 use ledger_service::AccountInput;
 use ledger_store::AccountQuery;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -95,25 +97,47 @@ pub(crate) async fn read_balance(
     Ok(json(StatusCode::OK, &BalanceAnswer::new(&account, &balance)))
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Account")]
 pub(crate) struct AccountAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// What people call it; erased with its other personal details.
     name: Option<&'a str>,
+    /// Its plan.
+    #[schemars(with = "Name")]
     plan: &'a str,
+    /// The plan that it changes to at its next cycle.
+    #[schemars(with = "Option<Name>")]
     next_plan: Option<&'a str>,
+    /// How it stands.
+    #[schemars(with = "AccountStatus")]
     status: &'static str,
+    /// The IANA time zone in which its days and cycles are counted.
     timezone: &'static str,
+    /// What its cycles are counted from.
     cycle_anchor: Shown<Timestamp>,
+    /// The cycle it is in.
     cycle: CycleAnswer,
+    /// The account that it belongs to.
+    #[schemars(with = "Option<AccountId>")]
     parent: Option<&'a str>,
+    /// What the caller wanted to keep with it.
+    #[schemars(with = "Texts")]
     metadata: BTreeMap<&'a str, &'a str>,
+    /// When it was opened.
     created_at: Shown<Timestamp>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Cycle")]
 struct CycleAnswer {
+    /// Its first instant.
     start: Shown<Timestamp>,
+    /// The first instant of the next.
     end: Shown<Timestamp>,
+    /// Days until then, begun ones counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     days_left: Option<i64>,
 }
@@ -137,38 +161,65 @@ impl<'a> AccountAnswer<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Balance")]
 pub(crate) struct BalanceAnswer<'a> {
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// The time of which it speaks.
     at: Shown<Timestamp>,
+    /// The cycle of that time.
     cycle: CycleAnswer,
+    /// Credits of the plan for the cycle: granted, and rolled over into it.
     package: Shown<Amount>,
+    /// Credits charged in the cycle, less what was given back of those.
     consumed: Shown<Amount>,
+    /// Credits that are there and not set aside, less debt.
     remaining: Shown<Amount>,
+    /// Credits bought that are left or were used in the cycle.
     purchased: Shown<Amount>,
+    /// Credits set aside by open holds.
     held: Shown<Amount>,
+    /// Debt: credits spent beyond what there was, as the plan allows.
     overage: Shown<Amount>,
+    /// Credits that a charge could take now, with what the plan allows beyond.
     spendable: Shown<Amount>,
+    /// What is left of the package.
     package_remaining: Shown<Amount>,
+    /// What is left of bought credits.
     purchased_remaining: Shown<Amount>,
+    /// What is left of other credits.
     other_remaining: Shown<Amount>,
+    /// Credits that the plan grants for a cycle.
     plan_package: Shown<Amount>,
+    /// Credits ever bought.
     purchased_total: Shown<Amount>,
+    /// Credits given back in the cycle for charges of earlier ones.
     refunded_earlier: Shown<Amount>,
+    /// Which share of the package is used.
     used_share: Share,
+    /// What expires next.
     next_expiry: Option<ExpiryAnswer>,
+    /// What may be expected.
     forecast: ForecastAnswer,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "NextExpiry")]
 struct ExpiryAnswer {
+    /// When.
     at: Shown<Timestamp>,
+    /// How many credits.
     credits: Shown<Amount>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Forecast")]
 struct ForecastAnswer {
+    /// Credits used on an average day.
     daily_average: Option<Shown<Amount>>,
+    /// When credits run out at that pace.
     runs_out_at: Option<Shown<Timestamp>>,
 }
 

@@ -53,11 +53,11 @@ mod tests {
     fn what_is_over_is_given_back() {
         let admission = Admission::default();
         let held: Vec<_> = (0..3).map(|_| admission.request(3).unwrap()).collect();
-        assert_eq!(admission.request(3).unwrap_err().code, "overloaded");
+        assert_eq!(admission.request(3).unwrap_err().kind.code, "overloaded");
         drop(held);
         assert!(admission.request(1).is_ok());
         let large = admission.batch_body(100, 10).unwrap();
-        assert_eq!(admission.batch_body(1, 10).unwrap_err().code, "overloaded");
+        assert_eq!(admission.batch_body(1, 10).unwrap_err().kind.code, "overloaded");
         drop(large);
         let _small = [admission.batch_body(5, 10).unwrap(), admission.batch_body(5, 10).unwrap()];
         assert!(admission.batch_body(1, 10).is_err());

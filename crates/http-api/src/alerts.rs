@@ -4,12 +4,14 @@ use crate::fields::{Fields, amount, list};
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment, blocking};
+use crate::shapes::{AccountId, AlertsSource};
 use crate::wire::{Share, Shown, json};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::Amount;
 use ledger_service::{Alerts, AlertsOf, Ledger, ServiceError};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -63,14 +65,18 @@ fn answer(ledger: &Ledger, account: &str) -> Result<Response, ServiceError> {
     Ok(json(StatusCode::OK, &answer))
 }
 
-#[derive(Serialize)]
-struct AlertsAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Alerts")]
+pub(crate) struct AlertsAnswer<'a> {
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
     /// Shares of the credits used.
     used_shares: Vec<Share>,
     /// Amounts that remain.
     remaining: Vec<Shown<Amount>>,
     /// Whose they are: the account's own, or its plan's.
+    #[schemars(with = "AlertsSource")]
     source: &'static str,
 }
 

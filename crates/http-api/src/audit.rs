@@ -9,6 +9,7 @@ use axum::http::Uri;
 use axum::response::Response;
 use ledger_core::Timestamp;
 use ledger_service::{AuditEntry, AuditQuery};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -26,19 +27,24 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, uri: Uri) -> Result<Respon
     Ok(Page::answer(acts.iter().map(|(_, act)| ActAnswer::new(act)).collect(), last))
 }
 
-#[derive(Serialize)]
-struct ActAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Act")]
+pub(crate) struct ActAnswer<'a> {
+    /// When.
     at: Shown<Timestamp>,
     /// The id of the key.
     key: &'a str,
     /// What the key is called; the entries of the act are signed so.
     actor: &'a str,
-    /// The operation, as the OpenAPI document names it.
+    /// The operation, as this document names it.
     operation: &'a str,
+    /// The path.
     path: &'a str,
+    /// The account that it is about.
     account: Option<&'a str>,
     /// The id of what came into being, where the path does not say it.
     made: Option<&'a str>,
+    /// The request.
     request_id: Option<&'a str>,
 }
 

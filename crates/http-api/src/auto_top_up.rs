@@ -4,6 +4,7 @@ use crate::fields::{Fields, flag, positive_amount, text};
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment, blocking};
+use crate::shapes::{AccountId, AlertsSource};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,6 +12,7 @@ use axum::response::Response;
 use ledger_core::{Amount, Timestamp};
 use ledger_service::top_ups::{TopUpRule, TopUpSource};
 use ledger_service::{Ledger, ServiceError};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -84,10 +86,14 @@ fn answer(ledger: &Ledger, account: &str) -> Result<Response, ServiceError> {
     Ok(json(StatusCode::OK, &answer))
 }
 
-#[derive(Serialize)]
-struct RuleAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "AutoTopUp")]
+pub(crate) struct RuleAnswer<'a> {
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
     /// Whose the rule is: the account's own, or its plan's; `null` where there is none.
+    #[schemars(with = "Option<AlertsSource>")]
     source: Option<&'static str>,
     /// Whether the account buys by itself.
     enabled: bool,

@@ -5,9 +5,10 @@ use crate::auth::Known;
 use crate::fields::{Fields, Names, account_id, event_id, instant, member};
 use crate::headers::idempotency_key;
 use crate::json::Json;
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use crate::provider_usage;
 use crate::router::{Api, JsonBody, Segment};
+use crate::shapes::{InstanceKind, written_as};
 use crate::wire::Shown;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -16,6 +17,7 @@ use ledger_core::hex::Hex;
 use ledger_core::{Amount, Digest, LineItem, OnExcess, Rating};
 use ledger_service::{ChargeInput, ServiceError};
 use ledger_store::{Instance, Recorded};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
 
@@ -48,7 +50,7 @@ pub(crate) async fn read(State(api): State<Arc<Api>>, Segment(id): Segment) -> R
 /// A refusal about credits names the account that lacks them.
 pub(crate) fn about(error: ServiceError, account: &str) -> Problem {
     let mut problem = Problem::from(error);
-    if matches!(problem.code, "insufficient-credits" | "account-suspended") {
+    if [kinds::INSUFFICIENT_CREDITS, kinds::ACCOUNT_SUSPENDED].contains(&problem.kind) {
         problem.members.insert("account".to_owned(), account.into());
     }
     problem
@@ -104,27 +106,46 @@ fn read_charge(mut fields: Fields<'_>, key: Option<String>, needs: NeedsKey) -> 
 #[derive(Debug)]
 pub(crate) struct ItemsAnswer<'a>(pub(crate) &'a [LineItem]);
 
-#[derive(Debug, Serialize)]
-struct ItemAnswer<'a> {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "LineItem")]
+pub(crate) struct ItemAnswer<'a> {
+    /// What people call it.
     label: &'a str,
+    /// The unit.
     unit: &'a str,
+    /// How much of it.
     quantity: u64,
+    /// What it comes to.
     credits: Shown<Amount>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "EntryPlace")]
 pub(crate) struct EntryAnswer {
+    /// Its place in the account's journal.
     sequence: u64,
+    /// The hash that chains it to all before it.
     hash: Shown<Hex>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Rating")]
 pub(crate) struct RatingAnswer<'a> {
+    /// The plugin.
     plugin: &'a str,
+    /// The digest of its component.
     digest: Shown<Digest>,
+    /// The digest of its configuration.
     config_digest: Shown<Digest>,
+    /// In which instance.
+    #[schemars(with = "InstanceKind")]
     instance: &'static str,
+    /// The instructions that it took, where it was a fresh one.
     fuel: Option<u64>,
+}
+
+written_as! {
+    ItemsAnswer<'_> => Vec<ItemAnswer<'static>>;
 }
 
 impl Serialize for ItemsAnswer<'_> {

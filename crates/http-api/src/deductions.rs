@@ -7,12 +7,14 @@ use crate::fields::{Fields, flag, positive_amount};
 use crate::headers::required_idempotency_key;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment};
+use crate::shapes::{AccountId, EntryId};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use ledger_core::{Amount, Body, Id};
 use ledger_service::DeductionInput;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -49,12 +51,21 @@ pub(crate) async fn create(
     Ok(answered(json(StatusCode::CREATED, &answer), &acted))
 }
 
-#[derive(Serialize)]
-struct DeductionAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Deduction")]
+pub(crate) struct DeductionAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "EntryId")]
     deduction: Shown<Id>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// Credits taken.
     credits: Shown<Amount>,
+    /// What of them became debt.
     overage: Shown<Amount>,
+    /// Credits that are there afterwards and not set aside, less debt.
     remaining: Shown<Amount>,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }

@@ -5,6 +5,7 @@ use crate::formats::{Format, format_of};
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, Page, Segment, blocking};
+use crate::shapes::{AccountId, ChargeId, EntryType, GrantId, HoldId, Kind, UsedUnits, written_as};
 use crate::stream::{self, Pages, json_cell, text_cell, write_json};
 use crate::wire::Shown;
 use axum::extract::State;
@@ -15,6 +16,7 @@ use ledger_core::hex::Hex;
 use ledger_core::{Amount, Body, Destination, Entry, HoldTerms, Id, IdKind, Quantity, Timestamp};
 use ledger_service::{ActivityKind, EntryReader, Ledger, ServiceError, Window};
 use ledger_store::{EntryQuery, Recorded};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -109,34 +111,53 @@ pub(crate) fn refuse_pages(fields: &mut Fields<'_>) {
 }
 
 /// An entry on the wire.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Entry")]
 pub(crate) struct EntryAnswer<'a> {
+    /// Its place in the account's journal.
     sequence: u64,
+    /// What it made, or its own id.
     id: Shown<Id>,
+    /// What it is about.
+    #[schemars(with = "EntryType")]
     r#type: &'static str,
+    /// When it happened.
     at: Shown<Timestamp>,
+    /// When it was booked.
     recorded_at: Shown<Timestamp>,
+    /// The activity.
     activity: Option<&'a str>,
+    /// The kind of the activity.
+    #[schemars(with = "Kind")]
     kind: &'static str,
+    /// The agent.
     agent: Option<&'a str>,
+    /// The model.
     model: Option<&'a str>,
+    /// How it changes what is there: positive or negative.
     credits: Shown<Amount>,
     /// How it changes what is set aside, for what is about a hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<Shown<Amount>>,
+    /// What was used.
     usage: Option<UsageAnswer<'a>>,
-    /// The details as they were committed to; `None` where there never were any, or they were erased.
+    /// Personal details as they were committed to; null where there never were any, or they were erased.
+    #[schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>")]
     details: Option<&'a RawValue>,
+    /// The grants that it is about.
     grants: Vec<DrawAnswer>,
     /// The hold that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<HoldId>")]
     hold: Option<Shown<Id>>,
     /// The charge that it gives back.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ChargeId>")]
     charge: Option<Shown<Id>>,
+    /// The hash that chains it to all before it.
     hash: Shown<Hex>,
-    /// Whose entry it is, so that logs of many accounts can be laid together: the account's own id, which does not
-    /// change and is never erased, as its name may be.
+    /// The account, so that logs of many can be laid together.
+    #[schemars(with = "AccountId")]
     company: &'a str,
 }
 
@@ -144,10 +165,18 @@ pub(crate) struct EntryAnswer<'a> {
 pub(crate) struct UsageAnswer<'a>(pub(crate) &'a [Quantity]);
 
 /// How many credits of a grant an entry moved.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Draw")]
 struct DrawAnswer {
+    /// The grant.
+    #[schemars(with = "GrantId")]
     grant: Shown<Id>,
+    /// How many credits of it.
     credits: Shown<Amount>,
+}
+
+written_as! {
+    UsageAnswer<'_> => UsedUnits;
 }
 
 impl Serialize for UsageAnswer<'_> {

@@ -8,12 +8,14 @@ use crate::headers::required_idempotency_key;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment};
+use crate::shapes::{AccountId, EntryId};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use ledger_core::{Body, Id};
 use ledger_service::ErasureTarget;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -64,11 +66,17 @@ fn sequences(value: Json<'_>) -> Result<Vec<u64>, String> {
     members.into_iter().map(sequence).collect::<Option<Vec<u64>>>().ok_or_else(|| RULE.to_owned())
 }
 
-#[derive(Serialize)]
-struct ErasureAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Erasure")]
+pub(crate) struct ErasureAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "EntryId")]
     erasure: Shown<Id>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
     /// How many entries have no details any more.
     entries: u64,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }

@@ -22,7 +22,7 @@ const MAP_MEMBERS_MAX: usize = 64;
 /// Most units in one event.
 pub(crate) const UNITS_MAX: usize = 64;
 /// Most bytes of a free text.
-const TEXT_BYTES_MAX: usize = 1024;
+pub(crate) const TEXT_BYTES_MAX: usize = 1024;
 /// Most bytes of an idempotency key or an event's id.
 pub(crate) const KEY_BYTES_MAX: usize = 256;
 

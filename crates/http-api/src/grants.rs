@@ -9,6 +9,7 @@ use crate::json::Json;
 use crate::problem::Problem;
 use crate::purchases::{CostAnswer, cost_answer};
 use crate::router::{Api, JsonBody, Page, Segment, Segments};
+use crate::shapes::{AccountId, GrantId, GrantSource, GrantStatus};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -16,6 +17,7 @@ use axum::response::Response;
 use ledger_core::{Amount, Body, Id, IdKind, Source, Timestamp, grant_terms};
 use ledger_service::{GrantInput, GrantView, ServiceError};
 use ledger_store::details_of;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -80,12 +82,20 @@ pub(crate) async fn void(
     Ok(answered(json(StatusCode::OK, &answer), &acted))
 }
 
-#[derive(Serialize)]
-struct VoidAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "VoidedGrant")]
+pub(crate) struct VoidAnswer<'a> {
+    /// The grant.
+    #[schemars(with = "GrantId")]
     grant: String,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// Credits that it lost.
     voided: Shown<Amount>,
+    /// Credits that are there afterwards and not set aside, less debt.
     remaining: Shown<Amount>,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }
 
@@ -112,22 +122,40 @@ pub(crate) async fn list(
     Ok(Page::answer(items, last))
 }
 
-#[derive(Serialize)]
-struct GrantAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Grant")]
+pub(crate) struct GrantAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "GrantId")]
     grant: Shown<Id>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// Where it comes from.
+    #[schemars(with = "GrantSource")]
     source: &'static str,
+    /// How it stands.
+    #[schemars(with = "GrantStatus")]
     status: &'static str,
+    /// Credits granted.
     credits: Shown<Amount>,
+    /// What is left of them.
     remaining: Shown<Amount>,
+    /// What of them is set aside.
     held: Shown<Amount>,
+    /// Lower burns first.
     priority: u32,
+    /// From when it counts.
     effective_at: Shown<Timestamp>,
+    /// When what is left of it ends.
     expires_at: Option<Shown<Timestamp>>,
     /// What was paid for bought credits.
     cost_basis: Option<CostAnswer<'a>>,
+    /// Why it was given by hand.
     reason: Option<String>,
+    /// Who gave it by hand.
     actor: Option<String>,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }
 

@@ -9,6 +9,7 @@ use crate::headers::{idempotency_key, required_idempotency_key};
 use crate::problem::Problem;
 use crate::provider_usage;
 use crate::router::{Api, JsonBody, Page, Segment, blocking};
+use crate::shapes::{AccountId, ChargeId, Excess, HoldId, HoldState};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -17,6 +18,7 @@ use ledger_core::entry::ReturnInto;
 use ledger_core::{Amount, Body, HoldStatus, Id, IdKind, OnExcess, Timestamp};
 use ledger_service::{HoldAmount, HoldFilter, HoldInput, HoldReply, HoldStep, HoldView, ServiceError};
 use ledger_store::Instance;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -152,30 +154,45 @@ async fn step(api: &Api, hold: &str, key: &str, step: HoldStep) -> Result<Respon
 }
 
 /// What came of something done to a hold. Made of its entry, so that a replay is the same.
-#[derive(Serialize)]
-struct HoldAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "HoldStep")]
+pub(crate) struct HoldAnswer<'a> {
+    /// The hold.
+    #[schemars(with = "HoldId")]
     hold: Shown<Id>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// How the hold stands afterwards.
+    #[schemars(with = "HoldState")]
     status: &'static str,
-    /// What was asked for since the hold was opened.
+    /// Credits asked for since it was opened.
     requested: Shown<Amount>,
-    /// What this moved: set aside, more set aside, collected, or given back.
+    /// Credits that this moved: set aside, collected, or given back.
     credits: Shown<Amount>,
-    /// What is set aside now.
+    /// Credits set aside now.
     held: Shown<Amount>,
-    /// What was collected since the hold was opened.
+    /// Credits collected since it was opened.
     settled: Shown<Amount>,
     /// What of the price could not be collected.
     uncollected: Shown<Amount>,
     /// What of what was asked for could not be set aside or collected.
     shortfall: Shown<Amount>,
+    /// Until when the credits suffice, where usage is time.
     covered_until: Option<Shown<Timestamp>>,
+    /// When the hold ends by itself.
     expires_at: Shown<Timestamp>,
+    /// Credits that are there and not set aside, less debt.
     remaining: Shown<Amount>,
+    /// Credits that a charge could take now.
     spendable: Shown<Amount>,
+    /// The charge that a settle made.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ChargeId>")]
     charge: Option<Shown<Id>>,
+    /// What priced it; null where credits were named.
     rating: Option<RatingAnswer<'a>>,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }
 
@@ -287,25 +304,48 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Known, uri: Uri) -
 }
 
 /// A hold as it stands.
-#[derive(Serialize)]
-struct ViewAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Hold")]
+pub(crate) struct ViewAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "HoldId")]
     hold: Shown<Id>,
+    /// The caller's own id of it.
     id: Option<&'a str>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// How it stands.
+    #[schemars(with = "HoldState")]
     status: &'static str,
+    /// The activity.
     activity: &'a str,
+    /// The agent.
     agent: Option<&'a str>,
+    /// The model.
     model: Option<&'a str>,
+    /// What happens where credits do not suffice.
+    #[schemars(with = "Excess")]
     on_excess: &'static str,
+    /// Credits asked for.
     requested: Shown<Amount>,
+    /// Credits set aside.
     held: Shown<Amount>,
+    /// Credits collected.
     settled: Shown<Amount>,
+    /// What could not be collected.
     uncollected: Shown<Amount>,
+    /// The latest totals.
     usage: UsageAnswer<'a>,
+    /// Until when the credits suffice, where usage is time.
     covered_until: Option<Shown<Timestamp>>,
+    /// When it was opened.
     opened_at: Shown<Timestamp>,
+    /// When it ends by itself.
     expires_at: Shown<Timestamp>,
+    /// When it ended.
     closed_at: Option<Shown<Timestamp>>,
+    /// What prices it; null where credits were named.
     rating: Option<RatingAnswer<'a>>,
 }
 

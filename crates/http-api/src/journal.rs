@@ -3,14 +3,17 @@
 use crate::fields::{Fields, member};
 use crate::problem::Problem;
 use crate::router::{Api, Segment};
+use crate::shapes::{EntryType, HexBytes};
 use crate::stream::written;
+use crate::wire::Shown;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
-use ledger_core::hex;
-use ledger_core::{Account, Timestamp};
+use ledger_core::hex::{self, Hex};
+use ledger_core::{Account, Amount, Id, Timestamp};
 use ledger_service::{BOOKS, JournalReader, Posted, ServiceError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -97,22 +100,19 @@ fn write_entry(text: &mut String, format: Books, posted: &Posted) {
     let entry = &sealed.entry;
     let (id, name) = (entry.id(), entry.body.type_name());
     if format == Books::Ndjson {
-        let postings: Vec<_> = posted
-            .postings
-            .iter()
-            .map(|(book, credits)| json!({ "account": book, "credits": credits.to_string() }))
-            .collect();
-        let line = json!({
-            "id": id.to_string(),
-            "sequence": entry.sequence,
-            "type": name,
-            "at": entry.at.to_string(),
-            "recorded_at": entry.recorded_at.to_string(),
-            "postings": postings,
-            "bytes": hex::encode(&sealed.bytes),
-            "hash": hex::encode(&sealed.hash),
-        });
-        let _ = writeln!(text, "{line}");
+        let posting = |(book, credits): &(&'static str, Amount)| Posting { account: book, credits: Shown(*credits) };
+        let line = LineAnswer {
+            at: Shown(entry.at),
+            bytes: hex::encode(&sealed.bytes),
+            hash: Shown(Hex(sealed.hash)),
+            id: Shown(id),
+            postings: posted.postings.iter().map(posting).collect(),
+            recorded_at: Shown(entry.recorded_at),
+            sequence: entry.sequence,
+            r#type: name,
+        };
+        // Nothing in it can fail to be written.
+        let _ = writeln!(text, "{}", serde_json::to_string(&line).unwrap_or_default());
         return;
     }
     if posted.postings.is_empty() {
@@ -151,4 +151,37 @@ fn foot(format: Books, account: &Account) -> String {
         }
     }
     text
+}
+
+/// A line of the journal as NDJSON.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "JournalLine")]
+pub(crate) struct LineAnswer {
+    /// When it happened.
+    at: Shown<Timestamp>,
+    /// The entry's canonical encoding.
+    #[schemars(with = "HexBytes")]
+    bytes: String,
+    /// The hash that chains it to all before it.
+    hash: Shown<Hex>,
+    /// What it made, or its own id.
+    id: Shown<Id>,
+    /// What moved between which books; the sum is zero.
+    postings: Vec<Posting>,
+    /// When it was booked.
+    recorded_at: Shown<Timestamp>,
+    /// Its place in the account's journal.
+    sequence: u64,
+    /// What it is about.
+    #[schemars(with = "EntryType")]
+    r#type: &'static str,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Posting")]
+struct Posting {
+    /// The book.
+    account: &'static str,
+    /// What came to it, or, below zero, went.
+    credits: Shown<Amount>,
 }

@@ -7,12 +7,14 @@ use crate::headers::idempotency_key;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page, Segment, blocking};
+use crate::shapes::{AccountId, KeyState, ScopeName};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;
 use ledger_core::Timestamp;
 use ledger_service::{Key, KeyInput, Scope};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -78,27 +80,39 @@ pub(crate) async fn revoke(State(api): State<Arc<Api>>, Segment(id): Segment) ->
     Ok(json(StatusCode::OK, &KeyAnswer::new(&key, Some(api.ledger.now()))))
 }
 
-#[derive(Serialize)]
-struct CreatedAnswer<'a> {
-    /// Sent as `Authorization: Bearer`; shown here, and never again.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "CreatedKey")]
+pub(crate) struct CreatedAnswer<'a> {
+    /// What is sent as `Authorization: Bearer`; shown here, and never again.
     secret: &'a str,
     #[serde(flatten)]
     key: KeyAnswer<'a>,
 }
 
-#[derive(Serialize)]
-struct KeyAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Key")]
+pub(crate) struct KeyAnswer<'a> {
+    /// Its id.
     id: &'a str,
+    /// What it is called; acts are signed so.
     name: &'a str,
+    /// What it is good for.
+    #[schemars(with = "Vec<ScopeName>")]
     scopes: Vec<&'static str>,
-    /// The accounts that it is for; `null` for all.
+    /// The accounts that it is for; null for all.
+    #[schemars(with = "Option<Vec<AccountId>>")]
     accounts: Option<&'a [Arc<str>]>,
+    /// When it ends.
     expires_at: Option<Shown<Timestamp>>,
+    /// When it was made.
     created_at: Shown<Timestamp>,
     /// The id of the key by which it was made.
     created_by: Option<&'a str>,
+    /// Whether it counts.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<KeyState>")]
     status: Option<&'static str>,
+    /// When it was taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Shown<Timestamp>>,
 }

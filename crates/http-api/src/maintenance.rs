@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use ledger_service::ServiceError;
 use ledger_service::ports::{DamageFound, Maintenance, Repriced, ToVerify, Verification};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -69,37 +70,63 @@ fn maintenance(api: &Api, uri: &Uri) -> Result<Arc<dyn Maintenance>, Problem> {
     api.maintenance.clone().ok_or_else(|| Problem::not_found(uri.path()))
 }
 
-#[derive(Serialize)]
+/// A line of a verification: progress, and in the end a report.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "VerificationLine")]
 #[serde(rename_all = "lowercase")]
-enum Line<'a> {
-    Progress { done: u64, of: u64 },
+pub(crate) enum Line<'a> {
+    /// How far it has come.
+    Progress {
+        /// Bytes read.
+        done: u64,
+        /// Bytes in all.
+        of: u64,
+    },
+    /// What was found.
     Report(ReportAnswer<'a>),
 }
 
-#[derive(Serialize)]
-struct ReportAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "VerificationReport")]
+pub(crate) struct ReportAnswer<'a> {
+    /// Records read.
     records: u64,
+    /// Entries read.
     entries: u64,
+    /// Accounts found.
     accounts: u64,
+    /// How many damages were found.
     damages_found: u64,
+    /// The first of them.
     damages: Vec<DamageAnswer<'a>>,
+    /// What came of executing charges again, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     repriced: Option<RepricedAnswer>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Repriced")]
 struct RepricedAnswer {
+    /// Charges that came to the same.
     same: u64,
+    /// Charges that did not.
     different: u64,
+    /// Charges whose details are erased.
     erased: u64,
+    /// Charges whose plugin could not be executed.
     not_executed: u64,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Damage")]
 struct DamageAnswer<'a> {
+    /// The account.
     account: Option<&'a str>,
+    /// The entry.
     sequence: Option<u64>,
+    /// The record.
     record: Option<u64>,
+    /// What is wrong.
     reason: &'a str,
 }
 

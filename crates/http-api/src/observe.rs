@@ -147,11 +147,11 @@ pub(crate) struct Seen {
 impl Seen {
     /// Notes that an item of a batch was refused, or failed here.
     pub(crate) fn item_refused(&self, problem: &Problem) {
-        self.measures.refused(problem.code);
+        self.measures.refused(problem.kind.code);
         if let Some(internal) = &problem.internal
             && let Some(left_out) = self.measures.failures_logged.admit()
         {
-            let (request_id, code) = (self.id.as_str(), problem.code);
+            let (request_id, code) = (self.id.as_str(), problem.kind.code);
             tracing::error!(request_id, code, detail = internal, left_out, "an item of a batch failed");
         }
     }

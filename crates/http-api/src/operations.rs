@@ -1,10 +1,11 @@
-//! Every operation of the interface. A route that is not here does not exist.
+//! Every operation of the interface. A route that is not here does not exist, and one that `describe` says nothing of
+//! fails a test.
 
 use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
     accounts, alerts, audit, auto_top_up, batch, charges, deductions, entries, erasures, events, grants, health, holds,
-    journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, refunds, scrape, statements,
+    journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, reference, refunds, scrape, statements,
     subscriptions, test_clock, transfers, usage, webhooks,
 };
 use axum::http::Method;
@@ -159,6 +160,11 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
         // A setting closes it to whoever has no key.
         Operation::get("/metrics", "getMetrics", Open, scrape::read),
+        // The reference.
+        Operation::get("/openapi.json", "getOpenApi", Open, reference::openapi),
+        Operation::get("/docs", "getReference", Open, reference::reference),
+        Operation::get("/docs/problems/{code}", "getProblem", Open, reference::problem),
+        Operation::get("/docs/style.css", "getReferenceStyle", Open, reference::style),
     ]
 }
 

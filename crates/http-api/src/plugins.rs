@@ -2,7 +2,7 @@
 //! charge, for whoever wants to execute it again. Bytes are kept by their digests alone, so the digest decides what is
 //! served, whatever the name.
 
-use crate::problem::Problem;
+use crate::problem::{Problem, kinds};
 use crate::router::{Api, blocking};
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::header::CONTENT_TYPE;
@@ -12,14 +12,14 @@ use ledger_core::Digest;
 use std::sync::Arc;
 
 pub(crate) async fn component(State(api): State<Arc<Api>>, Named(digest): Named) -> Result<Response, Problem> {
-    let missing = || Problem::not_kept("plugin-not-found", "component", &digest);
+    let missing = || Problem::not_kept(kinds::PLUGIN_NOT_FOUND, "component", &digest);
     let wanted = Digest::parse(&digest).ok_or_else(missing)?;
     let bytes = blocking(move || api.ledger.component_bytes(wanted)).await?.ok_or_else(missing)?;
     Ok(([(CONTENT_TYPE, "application/wasm")], bytes).into_response())
 }
 
 pub(crate) async fn config(State(api): State<Arc<Api>>, Named(digest): Named) -> Result<Response, Problem> {
-    let missing = || Problem::not_kept("config-not-found", "configuration", &digest);
+    let missing = || Problem::not_kept(kinds::CONFIG_NOT_FOUND, "configuration", &digest);
     let wanted = Digest::parse(&digest).ok_or_else(missing)?;
     let bytes = blocking(move || api.ledger.config_bytes(wanted)).await?.ok_or_else(missing)?;
     Ok(([(CONTENT_TYPE, "application/json")], bytes).into_response())

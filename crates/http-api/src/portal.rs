@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::{Balance, Timestamp};
 use ledger_service::{PORTAL_TTL_MS_MAX, PortalInput, Scope, ServiceError};
 use maud::{DOCTYPE, Markup, html};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 use url::form_urlencoded;
@@ -49,11 +50,14 @@ pub(crate) async fn create_token(
     Ok(response)
 }
 
-#[derive(Serialize)]
-struct TokenAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "PortalToken")]
+pub(crate) struct TokenAnswer<'a> {
+    /// The token.
     token: &'a str,
     /// Where the customer's browser is sent.
     url: String,
+    /// When it ends.
     expires_at: Shown<Timestamp>,
 }
 

@@ -1,26 +1,28 @@
 //! Every answer that is no success, in one place: problem details for HTTP APIs (RFC 9457).
 //!
-//! The matches are exhaustive, without a catch-all: a new refusal does not compile until it has a status, a code and
-//! its members.
+//! The matches are exhaustive, without a catch-all: a new refusal does not compile until it has a kind and its members.
+//! What the kinds are is in [`kinds`].
+
+pub(crate) mod kinds;
 
 use axum::Extension;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kinds::Kind;
 use ledger_core::Refusal;
 use ledger_service::error::FieldProblem;
 use ledger_service::{Scope, ServiceError};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// Where the codes are explained; the last segment is the code.
-const TYPE_BASE: &str = "https://purser.dev/problems/";
+/// Where the codes are explained; the last segment is the code. A reference without a host, so that it leads to a page of
+/// the very server that answered, and to nobody else's.
+const TYPE_BASE: &str = "/docs/problems/";
 
 /// A problem, ready to be sent.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Problem {
-    pub(crate) status: StatusCode,
-    pub(crate) code: &'static str,
-    pub(crate) title: &'static str,
+    pub(crate) kind: &'static Kind,
     pub(crate) detail: String,
     pub(crate) members: Map<String, Value>,
     pub(crate) retry_after_s: Option<u32>,
@@ -29,9 +31,8 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let detail = detail.into();
-        Self { status, code, title, detail, members: Map::new(), retry_after_s: None, internal: None }
+    pub(crate) fn new(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), members: Map::new(), retry_after_s: None, internal: None }
     }
 
     fn with(mut self, members: Value) -> Self {
@@ -54,79 +55,71 @@ impl Problem {
     /// The body.
     pub(crate) fn body(&self) -> Map<String, Value> {
         let mut body = Map::new();
-        body.insert("type".into(), format!("{TYPE_BASE}{}", self.code).into());
-        body.insert("title".into(), self.title.into());
-        body.insert("status".into(), self.status.as_u16().into());
+        body.insert("type".into(), format!("{TYPE_BASE}{}", self.kind.code).into());
+        body.insert("title".into(), self.kind.title.into());
+        body.insert("status".into(), self.kind.status.as_u16().into());
         body.insert("detail".into(), self.detail.as_str().into());
-        body.insert("code".into(), self.code.into());
+        body.insert("code".into(), self.kind.code.into());
         body.extend(self.members.clone());
         body
     }
 
     pub(crate) fn unauthenticated() -> Self {
         let detail = "send a key as \"Authorization: Bearer <key>\"";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "No valid key was sent", detail)
+        Self::new(kinds::UNAUTHENTICATED, detail)
     }
 
     /// The token of a link counts no more, or never did.
     pub(crate) fn link_expired() -> Self {
         let detail = "the link has expired; open the page again where you found it";
-        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "The link is no longer good", detail)
+        Self::new(kinds::UNAUTHENTICATED, detail)
     }
 
     /// The key is good, and not for this.
     pub(crate) fn forbidden_without(scopes: &[Scope]) -> Self {
         let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
         let detail = format!("the key lacks the scope that this needs: {}", names.join(" or "));
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)
-            .with(json!({ "scopes": names }))
+        Self::new(kinds::FORBIDDEN, detail).with(json!({ "scopes": names }))
     }
 
     /// The key is for some accounts, and this is about all.
     pub(crate) fn forbidden_to_some() -> Self {
         let detail = "the key is for certain accounts, and this concerns all of them";
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key may not do this", detail)
+        Self::new(kinds::FORBIDDEN, detail)
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Nothing is here", format!("there is no route {path}"))
+        Self::new(kinds::NOT_FOUND, format!("there is no route {path}"))
     }
 
     /// Bytes of a plugin's, which are named by their digest.
-    pub(crate) fn not_kept(code: &'static str, what: &str, digest: &str) -> Self {
+    pub(crate) fn not_kept(kind: &'static Kind, what: &str, digest: &str) -> Self {
         let detail = format!("no {what} with the digest {digest} is kept here");
-        Self::new(StatusCode::NOT_FOUND, code, "There are no such bytes", detail).with(json!({ "digest": digest }))
+        Self::new(kind, detail).with(json!({ "digest": digest }))
     }
 
     pub(crate) fn method_not_allowed(method: &Method, path: &str) -> Self {
         let detail = format!("{path} does not take {method}; see the Allow header");
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not allowed here", detail)
+        Self::new(kinds::METHOD_NOT_ALLOWED, detail)
     }
 
     pub(crate) fn payload_too_large(bytes_max: usize) -> Self {
         let detail = format!("the body may have at most {bytes_max} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload-too-large", "The body is too large", detail)
-            .with(json!({ "bytes_max": bytes_max }))
+        Self::new(kinds::PAYLOAD_TOO_LARGE, detail).with(json!({ "bytes_max": bytes_max }))
     }
 
     pub(crate) fn request_timeout(time_max: Duration) -> Self {
         let detail = format!("the body did not come within {} seconds", time_max.as_secs_f64());
-        Self::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", "The body came too slowly", detail)
+        Self::new(kinds::REQUEST_TIMEOUT, detail)
     }
 
     pub(crate) fn unsupported_media_type(taken: &str) -> Self {
         let detail = format!("send the body as {taken}");
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "The body's type is not taken", detail)
+        Self::new(kinds::UNSUPPORTED_MEDIA_TYPE, detail)
     }
 
     pub(crate) fn internal_error(detail: String) -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "Something is wrong inside Purser",
-            "nothing was changed; the log says more",
-        )
-        .internal(detail)
+        Self::new(kinds::INTERNAL, "nothing was changed; the log says more").internal(detail)
     }
 }
 
@@ -149,55 +142,38 @@ impl From<ServiceError> for Problem {
                     (Some(model), None) => format!("there is no price for the model {model} in activity {activity}"),
                     (None, None) => format!("there is no price for activity {activity} without a model"),
                 };
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unpriced", "There is no price for this", detail)
+                Self::new(kinds::UNPRICED, detail)
                     .with(json!({ "model": model.as_deref(), "activity": &*activity, "unit": unit.as_deref() }))
             }
             ServiceError::PluginFailed { plugin, digest, failure, detail } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "plugin-failed",
-                "A plugin did not answer properly",
+                kinds::PLUGIN_FAILED,
                 format!("plugin {plugin} failed ({}); nothing was charged", failure.name()),
             )
             .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure.name() }))
             .retry_after_s(1)
             .internal(detail),
             ServiceError::NotFound { what, id } => {
-                let code = not_found_code(what);
-                Self::new(StatusCode::NOT_FOUND, code, "There is no such thing", format!("no {what} has the id {id}"))
-                    .with(json!({ what: id }))
+                Self::new(not_found_kind(what), format!("no {what} has the id {id}")).with(json!({ what: id }))
             }
-            ServiceError::ChargeNotFound { charge } => Self::new(
-                StatusCode::NOT_FOUND,
-                "charge-not-found",
-                "There is no such charge",
-                format!("no charge has the id {charge}"),
-            )
-            .with(json!({ "charge": charge })),
+            ServiceError::ChargeNotFound { charge } => {
+                Self::new(kinds::CHARGE_NOT_FOUND, format!("no charge has the id {charge}"))
+                    .with(json!({ "charge": charge }))
+            }
             ServiceError::AccountNotYetOpened { account, opened_at } => Self::new(
-                StatusCode::NOT_FOUND,
-                "account-not-found",
-                "There was no such account",
+                kinds::ACCOUNT_NOT_FOUND,
                 format!("account {account} was opened at {opened_at}, after the time asked for"),
             )
             .with(json!({ "account": &*account, "opened_at": opened_at.to_string() })),
             ServiceError::MaintenanceRunning { work } => Self::new(
-                StatusCode::CONFLICT,
-                "maintenance-running",
-                "Such work is running already",
+                kinds::MAINTENANCE_RUNNING,
                 format!("a {work} is running, and one runs at a time; try again when it has ended"),
             )
             .with(json!({ "work": work })),
-            ServiceError::Overloaded => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "overloaded",
-                "Too much is waiting",
-                "nothing was changed; try again after Retry-After",
-            )
-            .retry_after_s(1),
+            ServiceError::Overloaded => {
+                Self::new(kinds::OVERLOADED, "nothing was changed; try again after Retry-After").retry_after_s(1)
+            }
             ServiceError::StorageUnavailable { detail } => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "storage-unavailable",
-                "The storage takes nothing now",
+                kinds::STORAGE_UNAVAILABLE,
                 "send the same request again, with the same key, after Retry-After",
             )
             .retry_after_s(1)
@@ -212,9 +188,7 @@ fn refused(refusal: Refusal) -> Problem {
         Refusal::InsufficientCredits { required, available } => {
             let shortfall = required.checked_sub(available).unwrap_or_default();
             Problem::new(
-                StatusCode::PAYMENT_REQUIRED,
-                "insufficient-credits",
-                "Not enough credits",
+                kinds::INSUFFICIENT_CREDITS,
                 format!("{required} credits are required and {available} are available: {shortfall} are missing"),
             )
             .with(json!({
@@ -223,44 +197,29 @@ fn refused(refusal: Refusal) -> Problem {
                 "shortfall": shortfall.to_string(),
             }))
         }
-        Refusal::AccountSuspended => Problem::new(
-            StatusCode::FORBIDDEN,
-            "account-suspended",
-            "The account is suspended",
-            "nothing can be spent until the account is active again",
-        ),
-        Refusal::AccountNotFound { account } => Problem::new(
-            StatusCode::NOT_FOUND,
-            "account-not-found",
-            "There is no such account",
-            crate::fields::no_such_account(&account),
-        )
-        .with(json!({ "account": &*account })),
+        Refusal::AccountSuspended => {
+            Problem::new(kinds::ACCOUNT_SUSPENDED, "nothing can be spent until the account is active again")
+        }
+        Refusal::AccountNotFound { account } => {
+            Problem::new(kinds::ACCOUNT_NOT_FOUND, crate::fields::no_such_account(&account))
+                .with(json!({ "account": &*account }))
+        }
         Refusal::IdempotencyMismatch { first_seen_at } => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency-mismatch",
-            "The key was used with other content",
+            kinds::IDEMPOTENCY_MISMATCH,
             "a key or id stands for one request; use a new one for another request",
         )
         .with(json!({ "first_seen_at": first_seen_at.to_string() })),
         Refusal::EventTooOld { oldest } => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "event-too-old",
-            "The event is too old",
+            kinds::EVENT_TOO_OLD,
             format!("events are taken from {oldest} on, since keys are not kept for longer"),
         )
         .with(json!({ "oldest": oldest.to_string() })),
-        Refusal::EventInFuture { newest } => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "event-in-future",
-            "The event is in the future",
-            format!("events are taken up to {newest}; check the sender's clock"),
-        )
-        .with(json!({ "newest": newest.to_string() })),
+        Refusal::EventInFuture { newest } => {
+            Problem::new(kinds::EVENT_IN_FUTURE, format!("events are taken up to {newest}; check the sender's clock"))
+                .with(json!({ "newest": newest.to_string() }))
+        }
         Refusal::PlanChangeNeedsSubscription { plan } => Problem::new(
-            StatusCode::CONFLICT,
-            "plan-change-needs-subscription",
-            "The account is on another plan",
+            kinds::PLAN_CHANGE_NEEDS_SUBSCRIPTION,
             format!("the account is on plan {plan}; its plan changes through its subscription"),
         )
         .with(json!({ "plan": &*plan })),
@@ -275,20 +234,13 @@ fn refused(refusal: Refusal) -> Problem {
             field: "restart_cycle".into(),
             reason: format!("{plan} has cycles of another length, so that a change now must begin a new one"),
         }]),
-        Refusal::HoldClosed { status, closed_at } => Problem::new(
-            StatusCode::CONFLICT,
-            "hold-closed",
-            "The hold has ended",
-            format!("the hold is {} since {closed_at}", status.name()),
-        )
-        .with(json!({ "hold_status": status.name(), "closed_at": closed_at.to_string() })),
-        Refusal::HoldNotOpen { .. } => {
-            Problem::new(StatusCode::NOT_FOUND, "hold-not-found", "There is no such hold", "no hold of this id is open")
+        Refusal::HoldClosed { status, closed_at } => {
+            Problem::new(kinds::HOLD_CLOSED, format!("the hold is {} since {closed_at}", status.name()))
+                .with(json!({ "hold_status": status.name(), "closed_at": closed_at.to_string() }))
         }
+        Refusal::HoldNotOpen { .. } => Problem::new(kinds::HOLD_NOT_FOUND, "no hold of this id is open"),
         Refusal::ExceedsHold { requested, settled, held, available } => Problem::new(
-            StatusCode::CONFLICT,
-            "exceeds-hold",
-            "The hold does not cover this",
+            kinds::EXCEEDS_HOLD,
             format!(
                 "{requested} credits are asked for in all; {settled} are settled, {held} are set aside and {available} \
                  are free, which the hold's on_excess does not take"
@@ -301,16 +253,12 @@ fn refused(refusal: Refusal) -> Problem {
             "available": available.to_string(),
         })),
         Refusal::UsageDecreased { previous, stated } => Problem::new(
-            StatusCode::CONFLICT,
-            "usage-decreased",
-            "The total is lower than before",
+            kinds::USAGE_DECREASED,
             format!("totals of a hold only grow until the final one: {previous} credits before, {stated} now"),
         )
         .with(json!({ "previous": previous.to_string(), "stated": stated.to_string() })),
         Refusal::RefundExceedsCharge { charged, refunded, requested } => Problem::new(
-            StatusCode::CONFLICT,
-            "refund-exceeds-charge",
-            "More than was charged",
+            kinds::REFUND_EXCEEDS_CHARGE,
             format!("{charged} credits were charged and {refunded} given back; {requested} more are too many"),
         )
         .with(json!({
@@ -319,9 +267,7 @@ fn refused(refusal: Refusal) -> Problem {
             "requested": requested.to_string(),
         })),
         Refusal::RefundExceedsPurchase { paid, refunded, requested, currency } => Problem::new(
-            StatusCode::CONFLICT,
-            "refund-exceeds-purchase",
-            "More than was paid",
+            kinds::REFUND_EXCEEDS_PURCHASE,
             format!("{paid} {currency} were paid and {refunded} have gone back; {requested} more are too many"),
         )
         .with(json!({
@@ -330,13 +276,9 @@ fn refused(refusal: Refusal) -> Problem {
             "requested": requested.to_string(),
             "currency": &*currency,
         })),
-        Refusal::GrantNotFound { .. } => {
-            Problem::new(StatusCode::NOT_FOUND, "grant-not-found", "There is no such grant", "no grant has this id")
-        }
+        Refusal::GrantNotFound { .. } => Problem::new(kinds::GRANT_NOT_FOUND, "no grant has this id"),
         Refusal::GrantSpent { .. } => Problem::new(
-            StatusCode::CONFLICT,
-            "grant-spent",
-            "Nothing is left of the grant",
+            kinds::GRANT_SPENT,
             "it is spent, has expired, or was voided before; a deduction takes other credits",
         ),
         Refusal::AmountOutOfRange => invalid(vec![FieldProblem {
@@ -352,22 +294,12 @@ fn invalid(problems: Vec<FieldProblem>) -> Problem {
     };
     let detail = problems.iter().map(named).collect::<Vec<_>>().join("; ");
     let errors: Vec<Value> = problems.into_iter().map(|p| json!({ "field": p.field, "reason": p.reason })).collect();
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-request", "The request is not valid", detail)
-        .with(json!({ "errors": errors }))
+    Problem::new(kinds::INVALID_REQUEST, detail).with(json!({ "errors": errors }))
 }
 
-/// The code of what is not there, by what was looked for.
-fn not_found_code(what: &str) -> &'static str {
-    match what {
-        "hold" => "hold-not-found",
-        "grant" => "grant-not-found",
-        "purchase" => "purchase-not-found",
-        "statement" => "statement-not-found",
-        "key" => "key-not-found",
-        "webhook" => "webhook-not-found",
-        "delivery" => "delivery-not-found",
-        _ => "not-found",
-    }
+/// The kind of what is not there, by what was looked for.
+fn not_found_kind(what: &str) -> &'static Kind {
+    kinds::of_code(&format!("{what}-not-found")).unwrap_or(kinds::NOT_FOUND)
 }
 
 impl IntoResponse for Problem {
@@ -377,11 +309,11 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.kind.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         let body = Value::Object(self.body()).to_string();
-        let failed = Failed { code: self.code, internal: self.internal };
-        (self.status, headers, Extension(failed), body).into_response()
+        let failed = Failed { code: self.kind.code, internal: self.internal };
+        (self.kind.status, headers, Extension(failed), body).into_response()
     }
 }

@@ -7,14 +7,15 @@ use crate::fields::{Fields, flag, member, positive_amount, text};
 use crate::headers::required_idempotency_key;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page, Segment, Segments};
+use crate::shapes::{AccountId, EntryId, GrantId, Provider, PurchaseId, PurchaseStatus, SettlementState};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::{Amount, Body, CostBasis, Id, IdKind, Timestamp};
 use ledger_service::{PurchaseInput, PurchaseItem, PurchaseView};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json as value;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -35,24 +36,58 @@ pub(crate) async fn packs(State(api): State<Arc<Api>>, uri: Uri) -> Result<Respo
     let _: Page<u64> = Page::read(&mut fields);
     fields.finish()?;
     let shop = api.ledger.shop();
-    let pack = |pack: &ledger_service::Pack| {
-        value!({
-            "pack": &*pack.name,
-            "credits": pack.credits.to_string(),
-            "price": money(pack.price, pack.currency_decimals),
-            "currency": &*pack.currency,
-        })
+    let pack = |pack: &ledger_service::Pack| PackAnswer {
+        credits: Shown(pack.credits),
+        currency: pack.currency.to_string(),
+        pack: pack.name.to_string(),
+        price: money(pack.price, pack.currency_decimals),
     };
-    let custom = shop.custom.as_ref().map(|custom| {
-        value!({
-            "price_per_credit": custom.price_per_credit.to_string(),
-            "currency": &*custom.currency,
-            "credits_min": custom.credits_min.to_string(),
-            "credits_max": custom.credits_max.to_string(),
-        })
+    let custom = shop.custom.as_ref().map(|custom| CustomAnswer {
+        credits_max: Shown(custom.credits_max),
+        credits_min: Shown(custom.credits_min),
+        currency: custom.currency.to_string(),
+        price_per_credit: Shown(custom.price_per_credit),
     });
-    let items: Vec<_> = shop.packs.iter().map(pack).collect();
-    Ok(json(StatusCode::OK, &value!({ "items": items, "next_cursor": null, "custom": custom })))
+    let items = shop.packs.iter().map(pack).collect();
+    Ok(json(StatusCode::OK, &PacksAnswer { custom, items, next_cursor: None }))
+}
+
+/// What is sold.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Packs")]
+pub(crate) struct PacksAnswer {
+    /// Amounts of the buyer's choice, where they are sold.
+    custom: Option<CustomAnswer>,
+    /// The packs.
+    items: Vec<PackAnswer>,
+    /// Null: all of them are here.
+    next_cursor: Option<String>,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Pack")]
+struct PackAnswer {
+    /// Credits in it.
+    credits: Shown<Amount>,
+    /// The currency, as of ISO 4217.
+    currency: String,
+    /// Its name.
+    pack: String,
+    /// Its price, with the decimals of its currency.
+    price: String,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "CustomAmounts")]
+struct CustomAnswer {
+    /// The most credits.
+    credits_max: Shown<Amount>,
+    /// The fewest credits.
+    credits_min: Shown<Amount>,
+    /// The currency, as of ISO 4217.
+    currency: String,
+    /// The price of one credit.
+    price_per_credit: Shown<Amount>,
 }
 
 /// `POST /v1/accounts/{account}/purchases`.
@@ -107,28 +142,52 @@ pub(crate) async fn create(
     Ok(answered(json(StatusCode::CREATED, &answer), &acted))
 }
 
-#[derive(Serialize)]
-struct PurchaseAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "NewPurchase")]
+pub(crate) struct PurchaseAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "PurchaseId")]
     purchase: Shown<Id>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// How it stands.
+    #[schemars(with = "PurchaseStatus")]
     status: &'static str,
+    /// Where the buyer pays, where that is needed.
     checkout_url: Option<String>,
+    /// The grant that it made.
+    #[schemars(with = "GrantId")]
     grant: Shown<Id>,
+    /// Credits bought.
     credits: Shown<Amount>,
+    /// Who takes the money.
+    #[schemars(with = "Provider")]
     provider: &'static str,
+    /// What was paid.
     cost: Option<CostAnswer<'a>>,
+    /// Credits that are there afterwards and not set aside, less debt.
     remaining: Shown<Amount>,
+    /// When.
     purchased_at: Shown<Timestamp>,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }
 
 /// What was paid.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Cost")]
 pub(crate) struct CostAnswer<'a> {
+    /// The currency, as of ISO 4217.
     currency: &'a str,
+    /// Money paid.
     paid: Shown<Amount>,
+    /// The invoice.
     invoice: Option<&'a str>,
+    /// How the money stands.
+    #[schemars(with = "SettlementState")]
     settlement: &'static str,
+    /// The pack.
     pack: Option<&'a str>,
 }
 
@@ -156,20 +215,35 @@ pub(crate) async fn list(
     Ok(Page::answer(views.iter().map(|view| PurchaseItemAnswer::new(&account, view)).collect(), last))
 }
 
-#[derive(Serialize)]
-struct PurchaseItemAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Purchase")]
+pub(crate) struct PurchaseItemAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "PurchaseId")]
     purchase: Shown<Id>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// How it stands.
+    #[schemars(with = "PurchaseStatus")]
     status: &'static str,
+    /// The grant that it made.
+    #[schemars(with = "GrantId")]
     grant: Shown<Id>,
+    /// Credits bought.
     credits: Shown<Amount>,
+    /// What is left of the credits.
     remaining: Shown<Amount>,
     /// Credits taken back, since money went back.
     taken_back: Shown<Amount>,
     /// Money that went back.
     refunded: Shown<Amount>,
+    /// Who takes the money.
+    #[schemars(with = "Provider")]
     provider: &'static str,
+    /// What was paid.
     cost: Option<CostAnswer<'a>>,
+    /// When.
     purchased_at: Shown<Timestamp>,
 }
 
@@ -227,11 +301,19 @@ pub(crate) async fn refund(
     Ok(answered(json(StatusCode::CREATED, &answer), &acted))
 }
 
-#[derive(Serialize)]
-struct TakeBackAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "PurchaseRefund")]
+pub(crate) struct TakeBackAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "EntryId")]
     refund: Shown<Id>,
+    /// The purchase.
+    #[schemars(with = "PurchaseId")]
     purchase: String,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// Money that goes back by this.
     amount: Shown<Amount>,
     /// Money that has gone back in all.
     refunded: Shown<Amount>,
@@ -239,8 +321,12 @@ struct TakeBackAnswer<'a> {
     credits: Shown<Amount>,
     /// What of them became debt.
     overage: Shown<Amount>,
+    /// How the money stands.
+    #[schemars(with = "SettlementState")]
     settlement: &'static str,
+    /// Credits that are there afterwards and not set aside, less debt.
     remaining: Shown<Amount>,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }
 

@@ -4,23 +4,34 @@ use crate::auth::Known;
 use crate::charges::{ItemsAnswer, NeedsKey, RatingAnswer, about, charge_input, rating};
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody};
+use crate::shapes::AccountId;
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::Amount;
 use ledger_store::Instance;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-#[derive(Serialize)]
-struct QuoteAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Quote")]
+pub(crate) struct QuoteAnswer<'a> {
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// The price; null where there is none.
     credits: Option<Shown<Amount>>,
+    /// The lines of the price.
     items: ItemsAnswer<'a>,
+    /// What priced it.
     rating: Option<RatingAnswer<'a>>,
+    /// Whether a charge would be made now.
     allowed: bool,
+    /// What a charge would be refused for, as its problem.
+    #[schemars(with = "Option<crate::document::AnyProblem>")]
     refusal: Option<Map<String, Value>>,
 }
 

@@ -5,6 +5,7 @@ use crate::charges::ItemsAnswer;
 use crate::entries::UsageAnswer;
 use crate::problem::Problem;
 use crate::router::{Api, Segment, blocking};
+use crate::shapes::{AccountId, ChargeId, EntryType, GrantId, HexBytes, Texts, written_as};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,6 +14,7 @@ use ledger_core::entry::Draw;
 use ledger_core::hex::{self, Hex};
 use ledger_core::{AccountNumber, Amount, Digest, Id, IdKind, Rating, Timestamp, UsageEvent};
 use ledger_service::{Receipt, ServiceError};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -23,74 +25,120 @@ pub(crate) async fn read(State(api): State<Arc<Api>>, Segment(id): Segment) -> R
 }
 
 /// A receipt on the wire.
-#[derive(Serialize)]
-struct ReceiptAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Receipt")]
+pub(crate) struct ReceiptAnswer<'a> {
+    /// The charge.
+    #[schemars(with = "ChargeId")]
     charge: Shown<Id>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// The account's number, as its journal has it.
     account_number: u64,
+    /// The entry.
     entry: EntryAnswer<'a>,
+    /// The price.
     priced: Shown<Amount>,
+    /// Credits collected.
     credits: Shown<Amount>,
+    /// What could not be collected.
     uncollected: Shown<Amount>,
+    /// What became debt.
     overage: Shown<Amount>,
+    /// The lines of the price.
     items: ItemsAnswer<'a>,
+    /// The grants that paid.
     draws: Vec<DrawAnswer>,
+    /// What the plugin was asked.
     event: EventAnswer<'a>,
     /// Whether the chain commits to details that are gone.
     erased: bool,
+    /// The personal details and their salt.
     details: Option<DetailsAnswer<'a>>,
+    /// What the entry commits to in their place.
     details_commitment: Option<Shown<Hex>>,
+    /// What priced it, and where its bytes are.
     rating: RatingAnswer<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReceiptEntry")]
 struct EntryAnswer<'a> {
+    /// Its place in the account's journal.
     sequence: u64,
+    /// What it is about.
+    #[schemars(with = "EntryType")]
     r#type: &'static str,
+    /// Its canonical encoding.
     bytes: Bytes<'a>,
+    /// Its hash.
     hash: Shown<Hex>,
+    /// The hash of the entry before it.
     previous_hash: Shown<Hex>,
 }
 
 /// Bytes in hexadecimal.
 struct Bytes<'a>(&'a [u8]);
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReceiptDraw")]
 struct DrawAnswer {
+    /// The grant.
+    #[schemars(with = "GrantId")]
     grant: Shown<Id>,
+    /// How many credits of it.
     credits: Shown<Amount>,
 }
 
 /// What the plugin was asked.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "PricedEvent")]
 struct EventAnswer<'a> {
-    /// `None` where it was erased, as the attributes are then.
+    /// The caller's own id; null where it was erased, as the attributes are then.
     id: Option<&'a str>,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// Its plan then.
     plan: &'a str,
+    /// The activity.
     activity: &'a str,
+    /// The agent.
     agent: Option<&'a str>,
+    /// The model.
     model: Option<&'a str>,
+    /// When it happened.
     occurred_at: Shown<Timestamp>,
+    /// What was used.
     usage: UsageAnswer<'a>,
+    /// Its attributes.
     attributes: Option<Attributes<'a>>,
 }
 
 struct Attributes<'a>(&'a [(String, String)]);
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReceiptDetails")]
 struct DetailsAnswer<'a> {
+    /// The salt.
     salt: Shown<Hex>,
     /// The canonical text, to the byte: what the commitment is over.
     text: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReceiptRating")]
 struct RatingAnswer<'a> {
+    /// The plugin.
     plugin: &'a str,
+    /// The digest of its component.
     digest: Shown<Digest>,
+    /// The digest of its configuration.
     config_digest: Shown<Digest>,
+    /// Where the component is served.
     plugin_url: String,
+    /// Where the configuration is served.
     config_url: String,
 }
 
@@ -157,6 +205,11 @@ fn rating(rating: &Rating) -> RatingAnswer<'_> {
         plugin_url: format!("/v1/plugins/{plugin}/versions/{digest}"),
         config_url: format!("/v1/plugins/{plugin}/configs/{config_digest}"),
     }
+}
+
+written_as! {
+    Bytes<'_> => HexBytes;
+    Attributes<'_> => Texts;
 }
 
 impl Serialize for Bytes<'_> {

@@ -7,11 +7,13 @@ use crate::fields::{Fields, positive_amount};
 use crate::headers::required_idempotency_key;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment};
+use crate::shapes::{AccountId, ChargeId, RefundId};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use ledger_core::{Amount, Body, Id, IdKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -50,16 +52,28 @@ pub(crate) async fn create(
     Ok(answered(json(StatusCode::CREATED, &answer), &acted))
 }
 
-#[derive(Serialize)]
-struct RefundAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Refund")]
+pub(crate) struct RefundAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "RefundId")]
     refund: Shown<Id>,
+    /// The charge.
+    #[schemars(with = "ChargeId")]
     charge: String,
+    /// The account.
+    #[schemars(with = "AccountId")]
     account: &'a str,
+    /// Credits given back by this.
     credits: Shown<Amount>,
-    /// What has been given back for the charge in all.
+    /// Credits given back for the charge in all.
     refunded: Shown<Amount>,
+    /// What of them paid debt.
     debt_paid: Shown<Amount>,
+    /// Credits that are there afterwards and not set aside, less debt.
     remaining: Shown<Amount>,
+    /// Credits that a charge could take now.
     spendable: Shown<Amount>,
+    /// Its entry in the journal.
     entry: EntryAnswer,
 }

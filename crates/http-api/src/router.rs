@@ -21,6 +21,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ledger_service::ports::{Maintenance, WebhookSender};
 use ledger_service::{Ledger, Scope, ServiceError, TestClock};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -184,9 +185,13 @@ pub(crate) struct Page<T> {
 const PAGE_ITEMS_MAX: usize = 1000;
 const PAGE_ITEMS: usize = 50;
 
-#[derive(Serialize)]
-struct PageAnswer<T> {
+/// A page of a list.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "{T}Page")]
+pub(crate) struct PageAnswer<T> {
+    /// What is on it.
     items: Vec<T>,
+    /// Where the next page goes on; null at the end.
     next_cursor: Option<String>,
 }
 

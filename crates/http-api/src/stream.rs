@@ -229,7 +229,7 @@ mod tests {
     #[tokio::test]
     async fn what_goes_wrong_at_first_is_a_problem_and_later_breaks_the_stream_off() {
         let (response, _) = stream(0, StreamFormat::Csv, || Err(outage())).await;
-        assert_eq!(response.unwrap_err().code, "storage-unavailable");
+        assert_eq!(response.unwrap_err().kind.code, "storage-unavailable");
         for pages in [1, 2, 5] {
             let (response, _) = stream(pages, StreamFormat::Csv, || Err(outage())).await;
             assert_eq!(text(response.unwrap()).await, Err("the stream was broken off".to_owned()));

@@ -5,14 +5,15 @@ use crate::auth::Known;
 use crate::fields::{Fields, flag, member, name};
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page, Segment, blocking};
+use crate::shapes::{FirstCycleRule, Name};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::{Amount, Period, Plan, Timestamp};
 use ledger_service::{Caller, ServiceError, SubscriptionChange, SubscriptionInput};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json as value};
 use std::sync::Arc;
 
 const WHEN: [(bool, &str); 2] = [(false, "now"), (true, "next_cycle")];
@@ -23,28 +24,60 @@ pub(crate) async fn plans(State(api): State<Arc<Api>>, uri: Uri) -> Result<Respo
     let mut fields = Fields::of_query(&uri)?;
     let _: Page<u64> = Page::read(&mut fields);
     fields.finish()?;
-    let items: Vec<Value> = api.ledger.plans_now().iter().map(plan_answer).collect();
-    Ok(json(StatusCode::OK, &value!({ "items": items, "next_cursor": null })))
+    let plans = api.ledger.plans_now();
+    Ok(Page::<u64>::answer(plans.iter().map(PlanAnswer::new).collect(), None))
 }
 
-fn plan_answer(plan: &Plan) -> Value {
-    let cycle = match plan.cycle {
-        Period::Months(1) => "monthly".to_owned(),
-        Period::Months(12) => "yearly".to_owned(),
-        Period::Months(months) => format!("{months} months"),
-        Period::Days(7) => "weekly".to_owned(),
-        Period::Days(days) => format!("{days} days"),
-    };
-    let rollover = plan.rollover.map(|rule| value!({ "cap": rule.cap.to_string(), "cycles": rule.cycles }));
-    value!({
-        "plan": &*plan.name,
-        "package": plan.package.to_string(),
-        "cycle": cycle,
-        "rollover": rollover,
-        "overage_limit": plan.overage_limit.to_string(),
-        "grace": plan.grace.to_string(),
-        "first_cycle": plan.first_cycle.name(),
-    })
+/// A plan.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Plan")]
+pub(crate) struct PlanAnswer<'a> {
+    /// How long a cycle is: `monthly`, `yearly`, `weekly`, or so many `months` or `days`.
+    cycle: String,
+    /// What of the package a first cycle that is shorter gets.
+    #[schemars(with = "FirstCycleRule")]
+    first_cycle: &'static str,
+    /// Credits by which a call that is running may go beyond what there is.
+    grace: Shown<Amount>,
+    /// Debt that it allows.
+    overage_limit: Shown<Amount>,
+    /// Credits granted for a cycle.
+    package: Shown<Amount>,
+    /// Its name.
+    #[schemars(with = "Name")]
+    plan: &'a str,
+    /// What of a package that is left goes on into the next cycle; null for nothing.
+    rollover: Option<RolloverAnswer>,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Rollover")]
+struct RolloverAnswer {
+    /// At most so many credits.
+    cap: Shown<Amount>,
+    /// For so many cycles.
+    cycles: u32,
+}
+
+impl<'a> PlanAnswer<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let cycle = match plan.cycle {
+            Period::Months(1) => "monthly".to_owned(),
+            Period::Months(12) => "yearly".to_owned(),
+            Period::Months(months) => format!("{months} months"),
+            Period::Days(7) => "weekly".to_owned(),
+            Period::Days(days) => format!("{days} days"),
+        };
+        Self {
+            cycle,
+            first_cycle: plan.first_cycle.name(),
+            grace: Shown(plan.grace),
+            overage_limit: Shown(plan.overage_limit),
+            package: Shown(plan.package),
+            plan: &plan.name,
+            rollover: plan.rollover.map(|rule| RolloverAnswer { cap: Shown(rule.cap), cycles: rule.cycles }),
+        }
+    }
 }
 
 fn input(account: &str, caller: &Caller, body: &JsonBody) -> Result<SubscriptionInput, ServiceError> {
@@ -86,12 +119,20 @@ pub(crate) async fn preview(
     Ok(json(StatusCode::OK, &ChangeAnswer::new(&account, &change)))
 }
 
-#[derive(Serialize)]
-struct ChangeAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "PlanChange")]
+pub(crate) struct ChangeAnswer<'a> {
+    /// The account afterwards.
     account: AccountAnswer<'a>,
+    /// Its plan.
+    #[schemars(with = "Name")]
     plan: &'a str,
+    /// The plan that it changes to at its next cycle.
+    #[schemars(with = "Option<Name>")]
     next_plan: Option<&'a str>,
+    /// Whether anything changes.
     changed: bool,
+    /// From when.
     effective_at: Shown<Timestamp>,
     /// Package credits that it grants.
     granted: Shown<Amount>,
@@ -99,6 +140,7 @@ struct ChangeAnswer<'a> {
     expired: Shown<Amount>,
     /// Package credits that it rolls over.
     rolled_over: Shown<Amount>,
+    /// What the account then has.
     balance: BalanceAnswer<'a>,
 }
 

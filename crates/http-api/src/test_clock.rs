@@ -4,13 +4,15 @@
 use crate::fields::{Fields, instant};
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody};
-use crate::wire;
+use crate::wire::{self, Shown};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::Uri;
 use axum::response::Response;
+use ledger_core::Timestamp;
 use ledger_service::ServiceError;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
 
 pub(crate) async fn advance(State(api): State<Arc<Api>>, uri: Uri, body: JsonBody) -> Result<Response, Problem> {
@@ -26,5 +28,15 @@ pub(crate) async fn advance(State(api): State<Arc<Api>>, uri: Uri, body: JsonBod
     }
     let now = clock.advance_to(to);
     let advanced = api.ledger.run_due().await?;
-    Ok(wire::json(StatusCode::OK, &json!({ "now": now.to_string(), "accounts_advanced": advanced })))
+    Ok(wire::json(StatusCode::OK, &ClockAnswer { accounts_advanced: advanced, now: Shown(now) }))
+}
+
+/// Where the clock stands.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "TestClock")]
+pub(crate) struct ClockAnswer {
+    /// How many accounts something happened to on the way.
+    accounts_advanced: usize,
+    /// The time.
+    now: Shown<Timestamp>,
 }

@@ -7,12 +7,14 @@ use crate::fields::{Fields, account_id, positive_amount};
 use crate::headers::required_idempotency_key;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment};
+use crate::shapes::{AccountId, TransferId};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use ledger_core::{Amount, Body, Id, IdKind, Refusal};
 use ledger_service::{ServiceError, TransferInput};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -52,12 +54,22 @@ pub(crate) async fn create(
     Ok(answered(json(StatusCode::CREATED, &answer), &acted))
 }
 
-#[derive(Serialize)]
-struct TransferAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Transfer")]
+pub(crate) struct TransferAnswer<'a> {
+    /// Its id.
+    #[schemars(with = "TransferId")]
     transfer: Shown<Id>,
+    /// The account that sent.
+    #[schemars(with = "AccountId")]
     from: &'a str,
+    /// The account that receives.
+    #[schemars(with = "AccountId")]
     to: &'a str,
+    /// Credits sent.
     credits: Shown<Amount>,
+    /// Credits that the sender has afterwards.
     remaining: Shown<Amount>,
+    /// Its entry in the sender's journal.
     entry: EntryAnswer,
 }

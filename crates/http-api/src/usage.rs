@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::Amount;
 use ledger_service::{Breakdown, KeyValue, ServiceError, UsageGroup, UsageKey, UsageQuery, UsageReader, UsageSummary};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::sync::Arc;
@@ -82,21 +83,34 @@ fn group_by(value: Json<'_>) -> Result<Vec<UsageKey>, String> {
     Ok(keys)
 }
 
-#[derive(Serialize)]
-struct BreakdownAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "UsageBreakdown")]
+pub(crate) struct BreakdownAnswer<'a> {
+    /// The first day.
     from: Shown<Day>,
+    /// The last day.
     to: Shown<Day>,
+    /// Credits used.
     total: Shown<Amount>,
+    /// How many events.
     events: u64,
+    /// The groups, the largest first.
     groups: Vec<GroupAnswer<'a>>,
 }
 
-#[derive(Serialize)]
-struct GroupAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "UsageGroup")]
+pub(crate) struct GroupAnswer<'a> {
+    /// The group's values of what was grouped by; null where an event had none.
+    #[schemars(with = "std::collections::BTreeMap<String, Option<String>>")]
     key: KeyAnswer<'a>,
+    /// Credits.
     credits: Shown<Amount>,
+    /// Which share of all it is.
     share: Share,
+    /// How many events.
     events: u64,
+    /// What was used.
     usage: UsageAnswer<'a>,
 }
 

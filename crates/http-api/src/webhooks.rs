@@ -4,6 +4,7 @@ use crate::auth::made;
 use crate::fields::{Fields, account_id, list as read_list, member, text};
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page, Segment, Segments, blocking};
+use crate::shapes::{AccountId, DeliveryStatus, NoticeName, WebhookStatus};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
@@ -12,8 +13,8 @@ use ledger_core::Timestamp;
 use ledger_service::notices::NoticeKind;
 use ledger_service::webhooks::{Attempt, Delivery, DeliveryState, Endpoint, EndpointInput};
 use ledger_service::{Ledger, ServiceError};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json as value;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -106,7 +107,7 @@ pub(crate) async fn resend_dead(
 ) -> Result<Response, Problem> {
     nothing_in(&body)?;
     let count = changed(&api, move |ledger| ledger.resend(&id, None)).await?;
-    Ok(json(StatusCode::ACCEPTED, &value!({ "deliveries": count })))
+    Ok(json(StatusCode::ACCEPTED, &ResentAnswer { deliveries: count }))
 }
 
 /// Sends one delivery again, whatever came of it.
@@ -117,7 +118,7 @@ pub(crate) async fn resend(
 ) -> Result<Response, Problem> {
     nothing_in(&body)?;
     let count = changed(&api, move |ledger| ledger.resend(&id, Some(&delivery))).await?;
-    Ok(json(StatusCode::ACCEPTED, &value!({ "deliveries": count })))
+    Ok(json(StatusCode::ACCEPTED, &ResentAnswer { deliveries: count }))
 }
 
 pub(crate) async fn deliveries(
@@ -150,6 +151,14 @@ async fn changed<T: Send + 'static>(
     blocking(move || change(&ledger)).await
 }
 
+/// How many deliveries are sent again.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Resent")]
+pub(crate) struct ResentAnswer {
+    /// How many.
+    deliveries: usize,
+}
+
 fn with_secret(status: StatusCode, endpoint: &Endpoint) -> Response {
     let answer = WithSecret { secret: &endpoint.secret, endpoint: EndpointAnswer::new(endpoint) };
     let mut response = json(status, &answer);
@@ -157,32 +166,42 @@ fn with_secret(status: StatusCode, endpoint: &Endpoint) -> Response {
     response
 }
 
-#[derive(Serialize)]
-struct WithSecret<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "CreatedWebhook")]
+pub(crate) struct WithSecret<'a> {
     /// What deliveries are signed with; shown here, and in no list.
     secret: &'a str,
     #[serde(flatten)]
     endpoint: EndpointAnswer<'a>,
 }
 
-#[derive(Serialize)]
-struct EndpointAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Webhook")]
+pub(crate) struct EndpointAnswer<'a> {
+    /// Its id.
     id: &'a str,
+    /// Where deliveries go.
     url: &'a str,
     /// What it is told of.
+    #[schemars(with = "Vec<NoticeName>")]
     events: Vec<&'static str>,
-    /// Of which accounts; `null` for all.
+    /// Of which accounts; null for all.
+    #[schemars(with = "Option<Vec<AccountId>>")]
     accounts: Option<&'a [Arc<str>]>,
+    /// What it is for.
     description: Option<&'a str>,
-    /// `enabled`, or `disabled` where nothing is sent to it any more.
+    /// Whether anything is sent to it.
+    #[schemars(with = "WebhookStatus")]
     status: &'static str,
     /// Why it is disabled: `gone` after an answer 410, `failing` after five days without success.
     disabled_reason: Option<&'static str>,
+    /// When it was disabled.
     disabled_at: Option<Shown<Timestamp>>,
     /// Since when nothing has arrived, although something was sent.
     failing_since: Option<Shown<Timestamp>>,
     /// Until when the secret before counts too.
     old_secret_until: Option<Shown<Timestamp>>,
+    /// When it was made.
     created_at: Shown<Timestamp>,
 }
 
@@ -205,29 +224,41 @@ impl<'a> EndpointAnswer<'a> {
     }
 }
 
-#[derive(Serialize)]
-struct DeliveryAnswer<'a> {
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Delivery")]
+pub(crate) struct DeliveryAnswer<'a> {
     /// The id that the receiver sees as `webhook-id`.
     id: &'a str,
+    /// What it tells.
+    #[schemars(with = "NoticeName")]
     r#type: &'static str,
+    /// The account that it is about.
+    #[schemars(with = "Option<AccountId>")]
     account: Option<&'a str>,
-    /// `pending`, `delivered` or `dead`.
+    /// What became of it.
+    #[schemars(with = "DeliveryStatus")]
     status: &'static str,
+    /// When it came about.
     created_at: Shown<Timestamp>,
     /// When it is sent next, for one that is pending.
     next_attempt_at: Option<Shown<Timestamp>>,
     /// When it arrived, or was given up.
     ended_at: Option<Shown<Timestamp>>,
+    /// How it was sent so far.
     attempts: Vec<AttemptAnswer<'a>>,
     /// The body, as it is sent.
+    #[schemars(with = "std::collections::BTreeMap<String, serde_json::Value>")]
     payload: serde_json::Value,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "DeliveryAttempt")]
 struct AttemptAnswer<'a> {
+    /// When.
     at: Shown<Timestamp>,
-    /// The status of the answer; `null` where there was none.
+    /// The status of the answer; null where there was none.
     status: Option<u16>,
+    /// What went wrong.
     error: Option<&'a str>,
 }
 

@@ -106,7 +106,7 @@ mod tests {
             (0..writes).try_for_each(|n| writeln!(out, "{n}")).map_err(|_| outage())?;
             then()
         };
-        let response = answer(HeaderMap::new(), work).await.map_err(|problem| problem.code)?;
+        let response = answer(HeaderMap::new(), work).await.map_err(|problem| problem.kind.code)?;
         let collected = response.into_body().collect().await.map_err(|error| error.to_string());
         Ok(collected.map(|body| String::from_utf8(body.to_bytes().to_vec()).unwrap()))
     }

@@ -4,6 +4,7 @@
 //! they are kept.
 
 use crate::client::{Answer, Client};
+use crate::spec::Spec;
 use axum::body::Body;
 use axum::http::Request;
 use std::fmt::Write;
@@ -33,12 +34,15 @@ async fn conversations_go_as_written() {
 
 async fn converse(script: &str) -> String {
     let client = Client::new();
+    let spec = Spec::of(&client).await;
     let mut said = String::new();
     for (number, exchange) in script.split("### ").enumerate().skip(1) {
         let (title, request) = exchange.split_once('\n').unwrap();
         let mut sent = parse(request);
         sent.headers_mut().entry("x-request-id").or_insert(number.into());
+        let (method, uri) = (sent.method().clone(), sent.uri().to_string());
         let answer = client.send(sent).await;
+        spec.check(&method, &uri, &answer);
         write!(said, "### {title}\n{}\n{}\n\n", request.trim(), show(&answer)).unwrap();
     }
     said

@@ -3,9 +3,13 @@
 
 mod authorisation;
 mod bad_input;
+mod bodies;
 mod client;
 mod events;
+mod examples;
 mod exchanges;
 mod maintenance;
 mod observing;
+mod pages;
 mod reading;
+mod spec;

@@ -12,10 +12,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
 /// Ends as it is told to, once.
-struct Pretended(Mutex<Option<Result<(), ServiceError>>>);
+pub(crate) struct Pretended(Mutex<Option<Result<(), ServiceError>>>);
 
 impl Pretended {
-    fn ending(end: Result<(), ServiceError>) -> Client {
+    pub(crate) fn ending(end: Result<(), ServiceError>) -> Client {
         Client::with(Some(Arc::new(Self(Mutex::new(Some(end))))))
     }
 
