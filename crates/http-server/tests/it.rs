@@ -143,6 +143,28 @@ async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_connection_may_be_idle_for_longer_than_a_head_may_take() {
+    let mut server = start(Limits { head_timeout: SHORT, ..PATIENT }, None).await;
+    let mut idle = server.connect().await;
+    // Nobody reads the body, so that nothing is read from the connection while the request is served.
+    idle.write_all(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nunread").await.unwrap();
+    assert!(read_until(&mut idle, "fine").await.ends_with("fine"));
+    let mut busy = server.connect().await;
+    busy.write_all(b"POST /held HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\nunread").await.unwrap();
+    let go = server.held.recv().await.unwrap();
+    // One that came after both is given up, so that the time of a head has passed for them too.
+    let mut slow = server.connect().await;
+    slow.write_all(b"GET /").await.unwrap();
+    assert_eq!(read_all(&mut slow).await, "");
+    go.send(()).unwrap();
+    assert!(read_until(&mut busy, "held").await.ends_with("held"));
+    for stream in [&mut idle, &mut busy] {
+        stream.write_all(GET).await.unwrap();
+        assert!(read_until(stream, "fine").await.ends_with("fine"), "it was cut while it was idle");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
     let server = start(Limits { write_timeout: SHORT, connections_max: 1, ..PATIENT }, None).await;
     let mut stalled = server.connect().await;
