@@ -8,6 +8,7 @@
 mod deliveries;
 mod dispatcher;
 mod endpoints;
+mod index;
 mod records;
 mod signing;
 
@@ -17,14 +18,14 @@ pub use endpoints::{Disabled, Endpoint, EndpointInput};
 
 use crate::error::ServiceError;
 use crate::notices::{NoticeKinds, WantedNotices};
+use index::Index;
 use ledger_store::{Batch, LedgerStore, SystemRecord};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 
-/// How many deliveries are under way at a time.
-const UNDER_WAY_MAX: usize = 16;
-/// How many of them to one endpoint, so that a slow one delays its own only.
+/// How many deliveries are under way to an endpoint at a time. There is no bound over all of them but that of endpoints:
+/// were there one, a few endpoints that do not answer would take all of the places.
 const UNDER_WAY_TO_ONE_MAX: usize = 2;
 
 /// Endpoints and deliveries, as they are in the store.
@@ -39,8 +40,17 @@ pub(crate) struct Webhooks {
 pub(crate) struct State {
     endpoints: BTreeMap<Arc<str>, Endpoint>,
     deliveries: BTreeMap<DeliveryKey, Delivery>,
-    /// What is being sent at this moment; known to this process alone.
-    under_way: BTreeSet<DeliveryKey>,
+    index: Index,
+}
+
+/// What becomes durable at once, and only then true.
+#[derive(Debug, Default)]
+struct Changes {
+    endpoints: Vec<Endpoint>,
+    deliveries: Vec<Delivery>,
+    /// Deliveries that are kept no longer.
+    ended: Vec<DeliveryKey>,
+    more: Vec<SystemRecord>,
 }
 
 /// The endpoint's id, and the notice's.
@@ -55,7 +65,7 @@ impl Webhooks {
         }
         for record in store.system_records(records::DELIVERIES)? {
             let delivery = records::read_delivery(&record)?;
-            state.deliveries.insert(delivery.key(), delivery);
+            state.insert(delivery);
         }
         Ok(Self { state: Mutex::new(state), changed: Notify::new() })
     }
@@ -90,27 +100,36 @@ impl State {
         wanted
     }
 
-    /// Makes endpoints and deliveries durable, then lets them count.
-    fn put(
-        &mut self,
-        store: &dyn LedgerStore,
-        endpoints: Vec<Endpoint>,
-        deliveries: Vec<Delivery>,
-        more: Vec<SystemRecord>,
-    ) -> Result<(), ServiceError> {
-        let mut system = more;
+    /// Makes changes durable, then lets them count.
+    fn put(&mut self, store: &dyn LedgerStore, changes: Changes) -> Result<(), ServiceError> {
+        let Changes { endpoints, deliveries, ended, more: mut system } = changes;
         for endpoint in &endpoints {
             system.push(records::endpoint(endpoint)?);
         }
         for delivery in &deliveries {
             system.push(records::delivery(delivery)?);
         }
+        system.extend(ended.iter().map(records::end_delivery));
         if system.is_empty() {
             return Ok(());
         }
         store.commit(Batch { accounts: Vec::new(), system })?;
         self.endpoints.extend(endpoints.into_iter().map(|endpoint| (endpoint.id.clone(), endpoint)));
-        self.deliveries.extend(deliveries.into_iter().map(|delivery| (delivery.key(), delivery)));
+        deliveries.into_iter().for_each(|delivery| self.insert(delivery));
+        for key in &ended {
+            if let Some(delivery) = self.deliveries.remove(key) {
+                self.index.remove(&delivery);
+            }
+        }
         Ok(())
+    }
+
+    fn insert(&mut self, delivery: Delivery) {
+        let key = delivery.key();
+        if let Some(before) = self.deliveries.get(&key) {
+            self.index.remove(before);
+        }
+        self.index.add(&delivery);
+        self.deliveries.insert(key, delivery);
     }
 }

@@ -55,6 +55,11 @@ impl<S> FaultyStore<S> {
         self.good_left.store(commits, Ordering::SeqCst);
     }
 
+    /// Whether everything fails now.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::SeqCst)
+    }
+
     /// Makes the next commits answer that each of their accounts had moved on.
     pub fn conflict(&self, commits: u64) {
         self.conflicts_left.store(commits, Ordering::SeqCst);

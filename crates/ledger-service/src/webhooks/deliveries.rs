@@ -1,13 +1,12 @@
 //! Deliveries: what an endpoint is to be told, when it is tried next, and what came of it so far.
 
-use super::{DeliveryKey, State, UNDER_WAY_MAX, UNDER_WAY_TO_ONE_MAX, Webhooks, records, signing};
+use super::{Changes, DeliveryKey, State, UNDER_WAY_TO_ONE_MAX, Webhooks, signing};
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
 use crate::notices::{Notice, NoticeKind};
 use crate::ports::{SendOutcome, WebhookRequest};
 use crate::webhooks::endpoints::{Disabled, Endpoint};
 use ledger_core::Timestamp;
-use ledger_store::LedgerStore;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -32,12 +31,20 @@ const RETRIES_MS: [i64; 9] = [
 ];
 /// The longest that an endpoint may ask to be left alone.
 const RETRY_AFTER_MS_MAX: i64 = DAY_MS;
-/// After so long without a success an endpoint is sent to no more.
+/// An endpoint at which nothing has arrived for so long is sent to no more, once a delivery has been tried in vain.
 const FAILING_MS_MAX: i64 = 5 * DAY_MS;
 /// How long deliveries are kept that arrived, and how many of an endpoint; how long those that did not.
 const DELIVERED_KEPT_MS: i64 = 7 * DAY_MS;
 const DELIVERED_KEPT: usize = 1000;
 const DEAD_KEPT_MS: i64 = 30 * DAY_MS;
+/// How many of those that are over are forgotten at once.
+const FORGOTTEN_MAX: usize = 1000;
+/// How many may wait for an endpoint; what comes on top is dead at once, and can be sent again.
+const PENDING_MAX: usize = 10_000;
+/// How many notices are handed on in one commit.
+const NOTICES_MAX: usize = 500;
+/// For how long a delivery is put off whose outcome could not be written down.
+const PUT_OFF_MS: i64 = 5 * SECOND_MS;
 
 /// Something that an endpoint is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,19 +139,12 @@ impl Delivery {
         }
     }
 
-    fn due_at(&self) -> Option<Timestamp> {
+    /// From when on it need not be kept any longer.
+    pub(super) fn over_at(&self) -> Option<Timestamp> {
         match self.state {
-            DeliveryState::Pending { due_at } => Some(due_at),
-            DeliveryState::Delivered { .. } | DeliveryState::Dead { .. } => None,
-        }
-    }
-
-    /// Whether it need not be kept any longer.
-    fn is_over(&self, now: Timestamp) -> bool {
-        match self.state {
-            DeliveryState::Pending { .. } => false,
-            DeliveryState::Delivered { at } => at.plus_millis(DELIVERED_KEPT_MS) <= now,
-            DeliveryState::Dead { at } => at.plus_millis(DEAD_KEPT_MS) <= now,
+            DeliveryState::Pending { .. } => None,
+            DeliveryState::Delivered { at } => Some(at.plus_millis(DELIVERED_KEPT_MS)),
+            DeliveryState::Dead { at } => Some(at.plus_millis(DEAD_KEPT_MS)),
         }
     }
 }
@@ -156,74 +156,52 @@ pub(super) struct ToSend {
     pub(super) request: WebhookRequest,
 }
 
-impl Webhooks {
-    /// Makes deliveries of the notices that wait: one commit for each notice, so that none is lost or told twice by a
-    /// crash in between.
-    pub(super) fn hand_on(
-        &self,
-        store: &dyn LedgerStore,
-        notices: &[Notice],
-        now: Timestamp,
-    ) -> Result<(), ServiceError> {
-        let mut state = self.state()?;
-        for notice in notices {
-            let wants = |endpoint: &&Endpoint| endpoint.wants(notice.kind, notice.account.as_deref());
-            let deliveries =
-                state.endpoints.values().filter(wants).map(|endpoint| Delivery::new(endpoint, notice, now));
-            let deliveries = deliveries.collect::<Result<Vec<_>, _>>()?;
-            state.put(store, Vec::new(), deliveries, vec![notice.done()])?;
+impl Ledger {
+    /// Makes deliveries of the notices that wait, in the commits that end the notices, so that none is lost or told twice
+    /// by a crash in between.
+    pub(super) fn hand_on(&self, notices: &[Notice], now: Timestamp) -> Result<(), ServiceError> {
+        let mut state = self.webhooks().state()?;
+        for notices in notices.chunks(NOTICES_MAX) {
+            let mut changes = Changes::default();
+            let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
+            for notice in notices {
+                for endpoint in state.endpoints.values() {
+                    if !endpoint.wants(notice.kind, notice.account.as_deref()) {
+                        continue;
+                    }
+                    let mut delivery = Delivery::new(endpoint, notice, now)?;
+                    let waiting = waiting.entry(&endpoint.id).or_insert_with(|| state.index.pending(&endpoint.id));
+                    *waiting += 1;
+                    if *waiting > PENDING_MAX {
+                        tracing::warn!(webhook = %endpoint.id, notice = %notice.id, "too many deliveries wait: it is dead");
+                        let error = Some(format!("{PENDING_MAX} deliveries were waiting already"));
+                        delivery.attempts.push(Attempt { at: now, status: None, error });
+                        delivery.state = DeliveryState::Dead { at: now };
+                    }
+                    changes.deliveries.push(delivery);
+                }
+                changes.more.push(notice.done());
+            }
+            state.put(self.store(), changes)?;
         }
         Ok(())
     }
 
-    /// Takes what is due, the longest due first, as far as there is room; until [`Webhooks::record`] it is under way.
-    pub(super) fn due(&self, now: Timestamp) -> Result<Vec<ToSend>, ServiceError> {
-        let mut state = self.state()?;
-        let state = &mut *state;
-        let mut to_one: BTreeMap<Arc<str>, usize> = BTreeMap::new();
-        for (endpoint, _) in &state.under_way {
-            *to_one.entry(endpoint.clone()).or_default() += 1;
-        }
-        let is_due = |delivery: &&Delivery| delivery.due_at().is_some_and(|due_at| due_at <= now);
-        let mut due: Vec<&Delivery> = state.deliveries.values().filter(is_due).collect();
-        due.sort_by_key(|delivery| (delivery.due_at(), delivery.created_at));
-        let mut taken = Vec::new();
-        for delivery in due {
-            let key = delivery.key();
-            let Some(endpoint) = state.endpoints.get(&key.0).filter(|endpoint| endpoint.disabled.is_none()) else {
-                continue;
-            };
-            let of_it = to_one.entry(key.0.clone()).or_default();
-            if state.under_way.len() >= UNDER_WAY_MAX {
-                break;
-            }
-            if *of_it >= UNDER_WAY_TO_ONE_MAX || !state.under_way.insert(key.clone()) {
-                continue;
-            }
-            *of_it += 1;
-            let headers = signing::headers(endpoint, delivery, now);
-            let request = WebhookRequest { url: endpoint.url.clone(), headers, body: delivery.body.clone() };
-            taken.push(ToSend { key, request });
-        }
-        Ok(taken)
-    }
-
-    /// Writes down what came of an attempt. Answers the endpoint, where that is sent to no more from now on. `jitter_e4` is
-    /// from 0 to 9,999: retries are up to a tenth earlier or later by it, so that they do not come all at once.
-    pub(super) fn record(
+    /// Writes down what came of an attempt; with it, where the endpoint is sent to no more from now on, the notice of
+    /// that. `jitter_e4` is from 0 to 9,999: retries are up to a tenth earlier or later by it, so that they do not come all
+    /// at once.
+    pub(super) fn record_attempt(
         &self,
-        store: &dyn LedgerStore,
         key: &DeliveryKey,
         outcome: SendOutcome,
         (now, jitter_e4): (Timestamp, i64),
-    ) -> Result<Option<Endpoint>, ServiceError> {
-        let mut state = self.state()?;
-        state.under_way.remove(key);
+    ) -> Result<(), ServiceError> {
+        let mut state = self.webhooks().state()?;
         let (Some(mut delivery), Some(mut endpoint)) =
             (state.deliveries.get(key).cloned(), state.endpoints.get(&key.0).cloned())
         else {
             // Deleted while it was sent.
-            return Ok(None);
+            return Ok(());
         };
         let (status, error, retry_after_ms) = match outcome {
             SendOutcome::Answered { status, retry_after_ms } => (Some(status), None, retry_after_ms),
@@ -240,34 +218,65 @@ impl Webhooks {
             if status == Some(410) {
                 delivery.state = DeliveryState::Dead { at: now };
                 endpoint.disabled.get_or_insert(Disabled { at: now, reason: "gone" });
-            } else if now.millis_since(since) >= FAILING_MS_MAX {
+            } else if matches!(delivery.state, DeliveryState::Dead { .. }) && now.millis_since(since) >= FAILING_MS_MAX
+            {
                 endpoint.disabled.get_or_insert(Disabled { at: now, reason: "failing" });
             }
         }
+        let mut changes = Changes { deliveries: vec![delivery], ..Changes::default() };
         let is_disabled = before.disabled.is_none() && endpoint.disabled.is_some();
-        let changed = (before != endpoint).then(|| endpoint.clone());
-        let ended = state.too_many_delivered(&delivery);
-        let records = ended.iter().map(records::end_delivery).collect();
-        state.put(store, changed.into_iter().collect(), vec![delivery], records)?;
-        ended.iter().for_each(|key| drop(state.deliveries.remove(key)));
-        Ok(is_disabled.then_some(endpoint))
-    }
-
-    /// Lets go of what was under way and could not be written down: it is sent again.
-    pub(super) fn give_back(&self, key: &DeliveryKey) {
-        if let Ok(mut state) = self.state() {
-            state.under_way.remove(key);
+        if is_disabled {
+            tracing::error!(webhook = %endpoint.id, url = endpoint.url, "nothing is sent to an endpoint any more");
+            changes.more.extend(state.notice_of_end(&endpoint).as_ref().map(Notice::to_record));
         }
+        let is_told = !changes.more.is_empty();
+        changes.endpoints.extend((before != endpoint).then_some(endpoint));
+        state.put(self.store(), changes)?;
+        if is_disabled {
+            self.notices().want(state.wanted());
+        }
+        if is_told {
+            self.notices().wake();
+        }
+        Ok(())
     }
 
-    /// Ends deliveries that have been kept for long enough.
-    pub(super) fn tidy(&self, store: &dyn LedgerStore, now: Timestamp) -> Result<(), ServiceError> {
+    /// Ends deliveries that have been kept for long enough, or are too many.
+    pub(super) fn tidy(&self, now: Timestamp) -> Result<(), ServiceError> {
+        let mut state = self.webhooks().state()?;
+        let mut ended = state.index.over(now, FORGOTTEN_MAX);
+        for endpoint in state.endpoints.keys() {
+            ended.extend(state.index.delivered_beyond(endpoint, DELIVERED_KEPT));
+        }
+        state.put(self.store(), Changes { ended, ..Changes::default() })
+    }
+}
+
+impl Webhooks {
+    /// Takes what is due, the longest due first, as far as there is room at its endpoint; it is under way until
+    /// [`Ledger::record_attempt`].
+    pub(super) fn due(&self, now: Timestamp) -> Result<Vec<ToSend>, ServiceError> {
         let mut state = self.state()?;
-        let over: Vec<DeliveryKey> =
-            state.deliveries.values().filter(|delivery| delivery.is_over(now)).map(Delivery::key).collect();
-        state.put(store, Vec::new(), Vec::new(), over.iter().map(records::end_delivery).collect())?;
-        over.iter().for_each(|key| drop(state.deliveries.remove(key)));
-        Ok(())
+        let state = &mut *state;
+        let mut taken = Vec::new();
+        for endpoint in state.endpoints.values().filter(|endpoint| endpoint.disabled.is_none()) {
+            while let Some(notice) = state.index.take_due(&endpoint.id, now, UNDER_WAY_TO_ONE_MAX) {
+                let key = (endpoint.id.clone(), notice);
+                let Some(delivery) = state.deliveries.get(&key) else { continue };
+                let headers = signing::headers(endpoint, delivery, now);
+                let request = WebhookRequest { url: endpoint.url.clone(), headers, body: delivery.body.clone() };
+                taken.push(ToSend { key, request });
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Has what was under way and could not be written down sent again, a little later: the store may need that long, and
+    /// the receiver has it already.
+    pub(super) fn give_back(&self, key: &DeliveryKey, now: Timestamp) {
+        if let Ok(mut state) = self.state() {
+            state.index.put_off(key, now.plus_millis(PUT_OFF_MS));
+        }
     }
 }
 
@@ -287,24 +296,23 @@ fn after_failure(
 }
 
 impl State {
-    /// The oldest that arrived at an endpoint, where one more would be too many.
-    fn too_many_delivered(&self, one_more: &Delivery) -> Vec<DeliveryKey> {
-        if !matches!(one_more.state, DeliveryState::Delivered { .. }) {
-            return Vec::new();
-        }
-        let of_it = self.deliveries.values().filter(|delivery| delivery.endpoint == one_more.endpoint);
-        let mut arrived: Vec<(Timestamp, DeliveryKey)> = of_it
-            .filter_map(|delivery| match delivery.state {
-                DeliveryState::Delivered { at } => Some((at, delivery.key())),
-                DeliveryState::Pending { .. } | DeliveryState::Dead { .. } => None,
-            })
-            .collect();
-        if arrived.len() < DELIVERED_KEPT {
-            return Vec::new();
-        }
-        arrived.sort();
-        let excess = arrived.len() + 1 - DELIVERED_KEPT;
-        arrived.into_iter().take(excess).map(|(_, key)| key).collect()
+    /// The deliveries of an endpoint.
+    pub(super) fn of_endpoint(&self, endpoint: &str) -> impl Iterator<Item = &Delivery> {
+        let first: DeliveryKey = (endpoint.into(), "".into());
+        self.deliveries.range(first.clone()..).take_while(move |((of, _), _)| *of == first.0).map(|(_, known)| known)
+    }
+
+    /// The notice that an endpoint is sent to no more, where another one wants it.
+    fn notice_of_end(&self, endpoint: &Endpoint) -> Option<Notice> {
+        let disabled = endpoint.disabled.as_ref()?;
+        let wants = |other: &Endpoint| other.id != endpoint.id && other.wants(NoticeKind::WebhookDisabled, None);
+        self.endpoints.values().any(wants).then(|| Notice {
+            id: format!("nt_{}_{}", endpoint.id, disabled.at.millis()).into(),
+            kind: NoticeKind::WebhookDisabled,
+            account: None,
+            at: disabled.at,
+            data: json!({ "webhook": &*endpoint.id, "url": endpoint.url, "reason": disabled.reason }),
+        })
     }
 }
 
@@ -320,24 +328,12 @@ impl Ledger {
         self.webhook(endpoint)?;
         let state = self.webhooks().state()?;
         let place = |delivery: &Delivery| (delivery.created_at.millis(), delivery.notice.to_string());
-        let of_it = state.deliveries.values().filter(|delivery| *delivery.endpoint == *endpoint);
+        let of_it = state.of_endpoint(endpoint);
         let mut found: Vec<&Delivery> = of_it
             .filter(|delivery| status.is_none_or(|status| delivery.status() == status))
             .filter(|delivery| after.is_none_or(|after| place(delivery) < *after))
             .collect();
         found.sort_by_key(|delivery| std::cmp::Reverse(place(delivery)));
         Ok(found.into_iter().take(limit).cloned().collect())
-    }
-
-    /// The notice that an endpoint is sent to no more.
-    pub(super) fn disabled_notice(endpoint: &Endpoint) -> Option<Notice> {
-        let disabled = endpoint.disabled.as_ref()?;
-        Some(Notice {
-            id: format!("nt_{}_{}", endpoint.id, disabled.at.millis()).into(),
-            kind: NoticeKind::WebhookDisabled,
-            account: None,
-            at: disabled.at,
-            data: json!({ "webhook": &*endpoint.id, "url": endpoint.url, "reason": disabled.reason }),
-        })
     }
 }

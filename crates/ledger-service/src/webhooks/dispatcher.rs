@@ -3,7 +3,7 @@
 use super::deliveries::ToSend;
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
-use crate::ports::WebhookSender;
+use crate::ports::{SendOutcome, WebhookSender};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -40,8 +40,8 @@ async fn take_due(ledger: &Arc<Ledger>) -> Result<Vec<ToSend>, ServiceError> {
     blocking(move || {
         let now = ledger.now();
         let notices = ledger.pending_notices()?;
-        ledger.webhooks().hand_on(ledger.store(), &notices, now)?;
-        ledger.webhooks().tidy(ledger.store(), now)?;
+        ledger.hand_on(&notices, now)?;
+        ledger.tidy(now)?;
         ledger.webhooks().due(now)
     })
     .await
@@ -49,28 +49,22 @@ async fn take_due(ledger: &Arc<Ledger>) -> Result<Vec<ToSend>, ServiceError> {
 
 async fn send(ledger: Arc<Ledger>, sender: Arc<dyn WebhookSender>, one: ToSend) {
     let ToSend { key, request } = one;
-    let outcome = sender.send(request).await;
+    // A task of its own, so that a sender that panics is an outcome, and not a delivery that is under way for ever.
+    let outcome = tokio::spawn(async move { sender.send(request).await }).await;
+    let outcome = outcome.unwrap_or_else(|error| SendOutcome::Failed { reason: format!("sending it: {error}") });
     let recorded = blocking({
         let (ledger, key) = (ledger.clone(), key.clone());
         move || {
             let [a, b, ..] = ledger.random_bytes();
             let jitter_e4 = i64::from(u16::from_le_bytes([a, b])) * 10_000 / 65_536;
-            let disabled = ledger.webhooks().record(ledger.store(), &key, outcome, (ledger.now(), jitter_e4))?;
-            if let Some(endpoint) = disabled {
-                ledger.notices().want(ledger.webhooks().wanted()?);
-                tracing::error!(webhook = %endpoint.id, url = endpoint.url, "nothing is sent to an endpoint any more");
-                if let Some(notice) = Ledger::disabled_notice(&endpoint) {
-                    ledger.record_notice(&notice)?;
-                }
-            }
-            Ok(())
+            ledger.record_attempt(&key, outcome, (ledger.now(), jitter_e4))
         }
     })
     .await;
     if let Err(error) = recorded {
         // It is sent again, since nobody knows that it was sent: at least once.
         tracing::warn!(?error, endpoint = %key.0, notice = %key.1, "what came of a delivery cannot be written down");
-        ledger.webhooks().give_back(&key);
+        ledger.webhooks().give_back(&key, ledger.now());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Endpoints: where somebody wants to be told, of what, and with which secret deliveries are signed.
 
-use super::deliveries::DeliveryState;
-use super::{State, records};
+use super::deliveries::{Delivery, DeliveryState};
+use super::{Changes, records};
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
 use crate::notices::NoticeKind;
@@ -104,7 +104,7 @@ impl Ledger {
             failing_since: None,
             disabled: None,
         };
-        state.put(self.store(), vec![endpoint.clone()], Vec::new(), Vec::new())?;
+        state.put(self.store(), Changes { endpoints: vec![endpoint.clone()], ..Changes::default() })?;
         self.notices().want(state.wanted());
         Ok(endpoint)
     }
@@ -123,12 +123,10 @@ impl Ledger {
     pub fn delete_webhook(&self, id: &str) -> Result<Endpoint, ServiceError> {
         let mut state = self.webhooks().state()?;
         let endpoint = state.endpoints.get(id).cloned().ok_or_else(|| not_found(id))?;
-        let of_it: Vec<_> = state.deliveries.keys().filter(|(of, _)| **of == *id).cloned().collect();
-        let mut ended: Vec<_> = of_it.iter().map(records::end_delivery).collect();
-        ended.push(records::end_endpoint(id));
-        state.put(self.store(), Vec::new(), Vec::new(), ended)?;
+        let ended = state.of_endpoint(id).map(Delivery::key).collect();
+        let more = vec![records::end_endpoint(id)];
+        state.put(self.store(), Changes { ended, more, ..Changes::default() })?;
         state.endpoints.remove(id);
-        of_it.iter().for_each(|key| drop(state.deliveries.remove(key)));
         self.notices().want(state.wanted());
         Ok(endpoint)
     }
@@ -157,7 +155,7 @@ impl Ledger {
         let mut state = self.webhooks().state()?;
         let mut endpoint = state.endpoints.get(id).cloned().ok_or_else(|| not_found(id))?;
         change(&mut endpoint);
-        state.put(self.store(), vec![endpoint.clone()], Vec::new(), Vec::new())?;
+        state.put(self.store(), Changes { endpoints: vec![endpoint.clone()], ..Changes::default() })?;
         self.notices().want(state.wanted());
         Ok(endpoint)
     }
@@ -174,20 +172,19 @@ impl Ledger {
         if !state.endpoints.contains_key(id) {
             return Err(not_found(id));
         }
-        let again = |state: &State| {
-            let of_it = state.deliveries.values().filter(|known| *known.endpoint == *id);
-            let chosen = of_it.filter(|known| match delivery {
-                Some(delivery) => *known.notice == *delivery,
-                None => matches!(known.state, DeliveryState::Dead { .. }),
-            });
-            chosen.cloned().map(|known| known.sent_again(now)).collect::<Vec<_>>()
+        let chosen = |known: &&Delivery| match delivery {
+            Some(delivery) => *known.notice == *delivery,
+            None => matches!(known.state, DeliveryState::Dead { .. }),
         };
-        let again = again(&state);
-        if let (Some(delivery), true) = (delivery, again.is_empty()) {
+        let chosen: Vec<&Delivery> = state.of_endpoint(id).filter(chosen).collect();
+        if let (Some(delivery), true) = (delivery, chosen.is_empty()) {
             return Err(ServiceError::NotFound { what: "delivery", id: delivery.to_owned() });
         }
+        // One that is under way is being sent.
+        let waits = chosen.into_iter().filter(|known| !state.index.is_under_way(&known.key()));
+        let again: Vec<Delivery> = waits.cloned().map(|known| known.sent_again(now)).collect();
         let count = again.len();
-        state.put(self.store(), Vec::new(), again, Vec::new())?;
+        state.put(self.store(), Changes { deliveries: again, ..Changes::default() })?;
         drop(state);
         self.webhooks().changed.notify_one();
         Ok(count)

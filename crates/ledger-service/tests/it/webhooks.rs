@@ -1,6 +1,6 @@
 //! Webhooks over a store in memory: the dispatcher itself, with a sender that does what a test says, on a clock that stands.
 
-use ledger_service::notices::NoticeKind;
+use ledger_service::notices::{Notice, NoticeKind};
 use ledger_service::ports::{SendOutcome, WebhookRequest, WebhookSender};
 use ledger_service::webhooks::{Delivery, DeliveryState, EndpointInput, dispatch};
 use ledger_service::{PurchaseInput, PurchaseItem};
@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Answers as it was last told, and passes on what it was given.
+/// Answers as it was last told, and passes on what it was given. An address that ends in `/slow` never answers, one that
+/// ends in `/watcher` takes everything.
 struct Scripted {
     answer: Mutex<SendOutcome>,
     sent: UnboundedSender<WebhookRequest>,
@@ -22,9 +23,10 @@ struct Scripted {
 
 impl WebhookSender for Scripted {
     fn send(&self, request: WebhookRequest) -> Pin<Box<dyn Future<Output = SendOutcome> + Send + '_>> {
-        let answer = self.answer.lock().unwrap().clone();
+        let is_slow = request.url.ends_with("/slow");
+        let answer = if request.url.ends_with("/watcher") { status(200) } else { self.answer.lock().unwrap().clone() };
         self.sent.send(request).unwrap();
-        Box::pin(async { answer })
+        Box::pin(async move { if is_slow { std::future::pending().await } else { answer } })
     }
 
     fn check(&self, _: &str) -> Result<(), String> {
@@ -146,23 +148,28 @@ async fn what_fails_is_tried_for_days_and_then_dead_and_can_be_sent_again() {
     assert!((2 * DAY_MS..4 * DAY_MS).contains(&lasted_ms), "{lasted_ms}");
     let endpoint = running.kit.ledger.webhook(&made.id).unwrap();
     assert_eq!((endpoint.failing_since, &endpoint.disabled), (Some(began), &None));
-    // Nothing arrives for five days.
+    // Nothing arrives for five days: the next delivery that has been tried in vain is the end.
     running.kit.clock.advance_to(began.plus_millis(5 * DAY_MS));
     buy(&running.kit, "acme", "p2").await;
     running.next().await;
-    let found = running.until(&made.id, |found| found[0].attempts.len() == 1).await;
+    for attempt in 1..10 {
+        let found = running.until(&made.id, |found| found[0].attempts.len() == attempt).await;
+        assert_eq!(running.kit.ledger.webhook(&made.id).unwrap().disabled, None, "it is tried again first");
+        let DeliveryState::Pending { due_at } = found[0].state else { panic!("{found:?}") };
+        running.kit.clock.advance_to(due_at);
+        running.next().await;
+    }
+    let found = running.until(&made.id, |found| found[0].status() == "dead").await;
     let endpoint = running.kit.ledger.webhook(&made.id).unwrap();
     assert_eq!(endpoint.disabled.map(|disabled| disabled.reason), Some("failing"));
     assert_eq!(found.len(), 2);
     // While it is disabled, nothing is sent; once it is enabled, what is sent again arrives.
+    assert_eq!(running.kit.ledger.resend(&made.id, None).unwrap(), 2);
     running.answers(status(200));
     running.kit.ledger.enable_webhook(&made.id).unwrap();
-    assert_eq!(running.kit.ledger.resend(&made.id, None).unwrap(), 1);
-    assert_eq!(running.next().await.body, first.body);
-    running.until(&made.id, |found| found[1].status() == "delivered").await;
-    running.kit.wait_ms(1_000 * 10);
-    running.next().await;
-    running.until(&made.id, |found| found[0].status() == "delivered").await;
+    let again = [running.next().await, running.next().await];
+    assert!(again.iter().any(|request| request.body == first.body));
+    running.until(&made.id, |found| found.iter().all(|one| one.status() == "delivered")).await;
     assert_eq!(running.kit.ledger.resend(&made.id, None).unwrap(), 0, "nothing is dead");
     assert_eq!(running.kit.ledger.resend(&made.id, Some(header(&first, "webhook-id"))).unwrap(), 1);
     running.next().await;
@@ -255,4 +262,99 @@ async fn whatever_stops_in_between_everything_is_told_at_least_once() {
         }
         assert_eq!(told.len(), in_the_ledger, "{commits}: {told:?}");
     }
+}
+
+#[tokio::test]
+async fn endpoints_that_do_not_answer_delay_nobody_else() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    let bought = |url: &str| EndpointInput { url: url.to_owned(), ..endpoint(&[NoticeKind::PurchaseCompleted], None) };
+    for _ in 0..40 {
+        kit.ledger.create_webhook(bought("https://example.com/slow")).unwrap();
+    }
+    let made = kit.ledger.create_webhook(bought("https://example.com/hooks")).unwrap();
+    let running = Running::start(kit, status(200));
+    for key in ["p1", "p2", "p3"] {
+        buy(&running.kit, "acme", key).await;
+    }
+    running.until(&made.id, |found| found.len() == 3 && found.iter().all(|one| one.status() == "delivered")).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_down_is_sent_again_and_not_at_once() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    let made = kit.ledger.create_webhook(endpoint(&[NoticeKind::PurchaseCompleted], None)).unwrap();
+    buy(&kit, "acme", "p1").await;
+    // The notice is handed on; what becomes of the delivery is not written down any more.
+    kit.store.break_down_after(1);
+    let mut running = Running::start(kit, status(200));
+    let first = running.next().await;
+    while !running.kit.store.is_broken() {
+        tokio::task::yield_now().await;
+    }
+    // The receiver has it, and is not called again and again while the store is away: whatever comes is sent before it.
+    running.kit.store.break_down(false);
+    buy(&running.kit, "acme", "p2").await;
+    assert_ne!(running.next().await.body, first.body);
+    running.kit.wait_ms(5_000);
+    assert_eq!(running.next().await.body, first.body);
+    running.until(&made.id, |found| found.iter().all(|one| one.status() == "delivered")).await;
+}
+
+/// Whatever stops in between, the others hear that an endpoint was disabled.
+#[tokio::test]
+async fn that_an_endpoint_is_disabled_is_told_at_least_once() {
+    for commits in 0..8 {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        let kit = Kit::over(store.clone(), settings());
+        kit.open_account("acme", "pro").await;
+        let made = kit.ledger.create_webhook(endpoint(&[NoticeKind::PurchaseCompleted], None)).unwrap();
+        let watcher = EndpointInput {
+            url: "https://example.com/watcher".to_owned(),
+            ..endpoint(&[NoticeKind::WebhookDisabled], None)
+        };
+        let watcher = kit.ledger.create_webhook(watcher).unwrap();
+        buy(&kit, "acme", "p1").await;
+        let running = Running::start(kit, status(410));
+        store.break_down_after(commits);
+        let is_told = || {
+            let found = running.kit.ledger.deliveries(&watcher.id, Some("delivered"), None, 1).unwrap();
+            !found.is_empty()
+        };
+        while !store.is_broken() && !is_told() {
+            tokio::task::yield_now().await;
+        }
+        let ended = running.kit.ledger.clone();
+        drop(running);
+        while Arc::strong_count(&ended) > 1 {
+            tokio::task::yield_now().await;
+        }
+        store.break_down_after(u64::MAX);
+        store.break_down(false);
+        let running = Running::start(Kit::over(store, settings()), status(410));
+        running.until(&watcher.id, |found| found.iter().any(|one| one.status() == "delivered")).await;
+        assert!(running.kit.ledger.webhook(&made.id).unwrap().disabled.is_some(), "{commits}");
+    }
+}
+
+#[tokio::test]
+async fn more_than_may_wait_for_an_endpoint_is_dead_and_can_be_sent_again() {
+    let kit = Kit::new();
+    let slow = EndpointInput { url: "https://example.com/slow".to_owned(), ..endpoint(&[NoticeKind::Exhausted], None) };
+    let made = kit.ledger.create_webhook(slow).unwrap();
+    for n in 0..10_002 {
+        let (kind, at) = (NoticeKind::Exhausted, kit.ledger.now());
+        let notice = Notice { id: format!("nt_1_{n}_0").into(), kind, account: None, at, data: serde_json::json!({}) };
+        assert!(kit.ledger.record_notice(&notice).unwrap());
+    }
+    let running = Running::start(kit, status(200));
+    let in_all = |found: &[Delivery]| !found.is_empty();
+    running.until(&made.id, in_all).await;
+    while !running.kit.ledger.pending_notices().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let dead = running.kit.ledger.deliveries(&made.id, Some("dead"), None, 10).unwrap();
+    assert_eq!(dead.len(), 2);
+    assert_eq!(dead[0].attempts[0].error.as_deref(), Some("10000 deliveries were waiting already"));
 }
