@@ -1,9 +1,9 @@
 //! What a fresh machine with Rust may lack: the WASM target, rustfmt, clippy, PostgreSQL's server, which one crate is
-//! tested against, Python, in which a page checks receipts, and programs that read what Purser writes for others. Fetched
-//! with rustup, or with apt-get, where they are missing.
+//! tested against, Python, in which pages check receipts and webhooks, with packages of PyPI, and programs that read what
+//! Purser writes for others. Fetched with rustup, with apt-get, or with pip, where they are missing.
 
-use crate::workspace::output_of;
-use anyhow::{Result, bail};
+use crate::workspace::{Workspace, output_of};
+use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::Command;
 
@@ -90,6 +90,39 @@ pub(crate) fn ensure_promtool() -> Result<()> {
 }
 
 const PYTHON_PACKAGE: &str = "python3";
+const VENV_PACKAGE: &str = "python3-venv";
+
+/// What tests take from PyPI.
+const REQUIREMENTS: &str = include_str!("../requirements.txt");
+
+/// Sees to it that what tests take from PyPI is in `target/python`, apart from whatever else this machine's Python has.
+/// Those tests look there, and fail where it is missing.
+pub(crate) fn ensure_python_packages(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.target.join("python");
+    let installed = folder.join("requirements.txt");
+    if std::fs::read_to_string(&installed).is_ok_and(|installed| installed == REQUIREMENTS) {
+        return Ok(());
+    }
+    let made = || {
+        let mut command = Command::new("python3");
+        command.args(["-m", "venv", "--clear"]).arg(&folder).status().is_ok_and(|status| status.success())
+    };
+    if !made() {
+        install(VENV_PACKAGE, "python3 makes no virtual environment")?;
+        if !made() {
+            bail!("`python3 -m venv {}` fails", folder.display());
+        }
+    }
+    let requirements = workspace.root.join("xtask/requirements.txt");
+    println!("fetching from PyPI: {}", requirements.display());
+    let mut pip = Command::new(folder.join("bin/python3"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements);
+    let status = pip.status().context("pip cannot be started")?;
+    if !status.success() {
+        bail!("`pip install -r {}` failed ({status}); it needs the network once", requirements.display());
+    }
+    Ok(std::fs::write(installed, REQUIREMENTS)?)
+}
 
 const PROMETHEUS_PACKAGE: &str = "prometheus";
 

@@ -11,3 +11,4 @@ mod receipts;
 mod server;
 mod serving;
 mod trace;
+mod webhooks;
