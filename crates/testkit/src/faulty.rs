@@ -50,11 +50,6 @@ impl<S> FaultyStore<S> {
         self.broken.store(broken, Ordering::SeqCst);
     }
 
-    /// Whether everything fails.
-    pub fn is_broken(&self) -> bool {
-        self.broken.load(Ordering::SeqCst)
-    }
-
     /// Makes everything fail, as [`FaultyStore::break_down`] does, once so many commits have succeeded.
     pub fn break_down_after(&self, commits: u64) {
         self.good_left.store(commits, Ordering::SeqCst);
