@@ -40,6 +40,8 @@ enum Task {
     /// Works on the plugins that are shipped
     #[command(subcommand)]
     Plugins(Plugins),
+    /// Installs what tests take from PyPI, into target/python
+    Python,
     /// Proves the arrows of the architecture from cargo's metadata
     Deps,
     /// Checks the house rules that no compiler checks
@@ -71,6 +73,10 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::BenchEcho(options) => bench::echo::run(&options),
         Task::Plugins(Plugins::Build) => plugins::build(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Plugins(Plugins::BuildGuests) => plugins::build_guests(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Python => {
+            toolchain::ensure_python()?;
+            toolchain::ensure_python_packages(&workspace).map(|()| ExitCode::SUCCESS)
+        }
         Task::Deps => deps::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
     }

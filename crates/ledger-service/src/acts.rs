@@ -118,6 +118,21 @@ impl Ledger {
         }
     }
 
+    /// The entry that was written under a key that still counts, whatever was asked under it.
+    pub(crate) fn written_under(&self, account: &Arc<str>, key: &str) -> Result<Option<Arc<Recorded>>, ServiceError> {
+        let keys = vec![key_fingerprint(account, KeyKind::Header, key)];
+        let wanted = Wanted { account: account.clone(), keys };
+        let loaded = self.store().load(std::slice::from_ref(&wanted))?.pop().unwrap_or_default();
+        let oldest = self.now().plus_millis(-self.settings().keep_ms);
+        let record = loaded.keys.into_iter().flatten().find(|record| record.recorded_at >= oldest);
+        match (loaded.account, record) {
+            (Some(account), Some(record)) => {
+                self.acted(Written::Replay { account, sequence: record.sequence }).map(|acted| acted.recorded)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The account and sequence that an identifier of a kind names.
     pub(crate) fn named(
         &self,

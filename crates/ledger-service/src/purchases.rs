@@ -116,6 +116,15 @@ impl Ledger {
         self.act(Act::new(input.account, &input.key, content.finish(), command, details)).await
     }
 
+    /// A pack that is on sale.
+    pub(crate) fn pack(&self, name: &str) -> Result<&Pack, ServiceError> {
+        let packs = &self.shop().packs;
+        packs.iter().find(|pack| *pack.name == *name).ok_or_else(|| {
+            let known: Vec<&str> = packs.iter().map(|pack| &*pack.name).collect();
+            ServiceError::field("pack", format!("no pack is named {name:?}; there are {}", known.join(", ")))
+        })
+    }
+
     fn priced_item(&self, item: &PurchaseItem) -> Result<(Amount, CostBasis), ServiceError> {
         let cost = |currency: &Arc<str>, paid: Amount, pack: Option<Arc<str>>| CostBasis {
             currency: currency.clone(),
@@ -126,11 +135,7 @@ impl Ledger {
         };
         match item {
             PurchaseItem::Pack(name) => {
-                let packs = &self.shop().packs;
-                let pack = packs.iter().find(|pack| *pack.name == **name).ok_or_else(|| {
-                    let known: Vec<&str> = packs.iter().map(|pack| &*pack.name).collect();
-                    ServiceError::field("pack", format!("no pack is named {name:?}; there are {}", known.join(", ")))
-                })?;
+                let pack = self.pack(name)?;
                 Ok((pack.credits, cost(&pack.currency, pack.price, Some(pack.name.clone()))))
             }
             PurchaseItem::Credits(credits) => {

@@ -117,6 +117,11 @@ impl Kit {
 
     /// A ledger over a store, which may hold something already.
     pub fn over(store: Arc<FaultyStore<MemoryStore>>, settings: Settings) -> Self {
+        Self::with_top_ups(store, settings, PlanTopUps::default())
+    }
+
+    /// The same, with plans whose accounts buy by themselves.
+    pub fn with_top_ups(store: Arc<FaultyStore<MemoryStore>>, settings: Settings, top_ups: PlanTopUps) -> Self {
         let clock = Arc::new(TestClock::new(Timestamp::parse_rfc3339(START).unwrap()));
         let plugin = Arc::new(PerUnit::default());
         let binding = Binding { name: "per-unit".into(), plugin: plugin.clone() };
@@ -137,7 +142,7 @@ impl Kit {
             random: Arc::new(Counting::default()),
             plans: plans(),
             alerts: PlanAlerts::default(),
-            top_ups: PlanTopUps::default(),
+            top_ups,
             releases,
             shop: shop(),
             library: Some(library.clone()),

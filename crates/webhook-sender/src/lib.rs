@@ -23,10 +23,11 @@ use ledger_service::ports::{SendOutcome, WebhookRequest, WebhookSender};
 use resolver::PublicResolver;
 use rustls::{ClientConfig, RootCertStore};
 use std::error::Error;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use url::Host;
+use tokio::time::{Instant, timeout_at};
 
 /// How much of an answer is read, so that the connection may be used again.
 const ANSWER_BYTES_MAX: usize = 8 * 1024;
@@ -71,31 +72,60 @@ impl Sender {
     }
 
     async fn send_one(&self, request: WebhookRequest) -> SendOutcome {
-        if let Err(reason) = self.check(&request.url) {
-            return SendOutcome::Failed { reason };
-        }
-        let exchange = async {
-            let mut builder = Request::post(request.url.as_str())
-                .header(CONTENT_TYPE, "application/json")
-                .header(USER_AGENT, concat!("Purser/", env!("CARGO_PKG_VERSION")));
-            for (name, value) in &request.headers {
-                builder = builder.header(*name, value);
-            }
-            let request = builder.body(Full::new(Bytes::from(request.body))).map_err(|error| error.to_string())?;
-            let response = self.http.request(request).await.map_err(|error| said(&error))?;
-            let outcome = SendOutcome::Answered {
-                status: response.status().as_u16(),
-                retry_after_ms: retry_after_ms(&response, SystemTime::now()),
-            };
-            // What else it says is of no interest; a connection that is not read to its end is closed.
-            let _ = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            Ok(outcome)
+        let address = match self.address(&request.url) {
+            Ok(address) => address,
+            Err(reason) => return SendOutcome::Failed { reason },
         };
-        match tokio::time::timeout(self.settings.timeout, exchange).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(reason)) => SendOutcome::Failed { reason },
+        let deadline = Instant::now() + self.settings.timeout;
+        let mut builder = Request::post(address)
+            .header(CONTENT_TYPE, "application/json")
+            .header(USER_AGENT, concat!("Purser/", env!("CARGO_PKG_VERSION")));
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        let request = match builder.body(Full::new(Bytes::from(request.body))) {
+            Ok(request) => request,
+            Err(error) => return SendOutcome::Failed { reason: error.to_string() },
+        };
+        let response = match timeout_at(deadline, self.http.request(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return SendOutcome::Failed { reason: said(&error) },
             Err(_) => {
-                SendOutcome::Failed { reason: format!("no answer within {} s", self.settings.timeout.as_secs_f64()) }
+                let reason = format!("no answer within {} s", self.settings.timeout.as_secs_f64());
+                return SendOutcome::Failed { reason };
+            }
+        };
+        let outcome = SendOutcome::Answered {
+            status: response.status().as_u16(),
+            retry_after_ms: retry_after_ms(&response, SystemTime::now()),
+        };
+        // What else it says is of no interest and changes nothing; a connection that is not read to its end is closed.
+        let rest = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
+        let _ = timeout_at(deadline, rest).await;
+        outcome
+    }
+
+    /// Where a URL leads, if that is allowed. It is written anew as it was understood, so that whoever connects cannot
+    /// understand another host.
+    fn address(&self, url: &str) -> Result<Uri, String> {
+        let parsed = url::Url::parse(url).map_err(|error| format!("must be a URL: {error}"))?;
+        match parsed.scheme() {
+            "https" => {}
+            "http" if self.settings.allow_http => {}
+            "http" => return Err("must be https; webhooks.allow_http allows http".to_owned()),
+            _ => return Err("must be an https URL".to_owned()),
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err("must not have a user or password in it; deliveries are signed".to_owned());
+        }
+        let address: Uri = parsed.as_str().parse().map_err(|error| format!("must be a URL: {error}"))?;
+        // An address in the place of a name is connected to without being resolved.
+        let host = address.host().ok_or("must name a host")?;
+        let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+        match literal.filter(|literal| !self.settings.allow_private_addresses && !is_public(*literal)) {
+            None => Ok(address),
+            Some(literal) => {
+                Err(format!("{literal} is no public address; webhooks.allow_private_addresses allows others"))
             }
         }
     }
@@ -107,30 +137,7 @@ impl WebhookSender for Sender {
     }
 
     fn check(&self, url: &str) -> Result<(), String> {
-        let parsed = url::Url::parse(url).map_err(|error| format!("must be a URL: {error}"))?;
-        match parsed.scheme() {
-            "https" => {}
-            "http" if self.settings.allow_http => {}
-            "http" => return Err("must be https; webhooks.allow_http allows http".to_owned()),
-            _ => return Err("must be an https URL".to_owned()),
-        }
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err("must not have a user or password in it; deliveries are signed".to_owned());
-        }
-        // hyper must understand it too.
-        url.parse::<Uri>().map_err(|error| format!("must be a URL: {error}"))?;
-        let address = match parsed.host() {
-            None => return Err("must name a host".to_owned()),
-            Some(Host::Domain(_)) => None,
-            Some(Host::Ipv4(address)) => Some(address.into()),
-            Some(Host::Ipv6(address)) => Some(address.into()),
-        };
-        match address {
-            Some(address) if !self.settings.allow_private_addresses && !is_public(address) => {
-                Err(format!("{address} is no public address; webhooks.allow_private_addresses allows others"))
-            }
-            _ => Ok(()),
-        }
+        self.address(url).map(drop)
     }
 }
 

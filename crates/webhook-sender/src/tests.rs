@@ -57,6 +57,22 @@ async fn an_endpoint_that_does_not_answer_fails_in_time() {
     );
 }
 
+/// Whoever says yes and then nothing has said yes.
+#[tokio::test]
+async fn an_answer_counts_whose_body_never_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
+    let serving = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\nbut").await.unwrap();
+        // Until the sender has had enough.
+        while stream.read(&mut [0; 1024]).await.is_ok_and(|read| read > 0) {}
+    };
+    let sender = sender(true, Duration::from_millis(200));
+    let (outcome, ()) = tokio::join!(sender.send(request(url)), serving);
+    assert_eq!(outcome, SendOutcome::Answered { status: 200, retry_after_ms: None });
+}
+
 #[tokio::test]
 async fn private_addresses_are_refused_by_number_and_by_name() {
     let sender = sender(false, Duration::from_secs(60));
@@ -65,6 +81,18 @@ async fn private_addresses_are_refused_by_number_and_by_name() {
     for url in
         ["http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://[::1]/", "http://[::ffff:10.0.0.1]/"]
     {
+        assert!(sender.check(url).unwrap_err().contains("no public address"), "{url}");
+    }
+    // What one library reads in another way than the next is one host here: the one that is connected to.
+    for (url, host) in [
+        ("http://example.com\\@127.0.0.1/", "example.com"),
+        ("http://example.com#@127.0.0.1/", "example.com"),
+        ("http://EXAMPLE.com\t/", "example.com"),
+        ("http://bücher.example/", "xn--bcher-kva.example"),
+    ] {
+        assert_eq!(sender.address(url).unwrap().host(), Some(host), "{url}");
+    }
+    for url in ["http://%31%32%37.0.0.1/", "http://１27.0.0.1/", "http://127.1/", "http://[::ffff:7f00:1]/"] {
         assert!(sender.check(url).unwrap_err().contains("no public address"), "{url}");
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
-use ledger_core::{Account, Amount, Timestamp};
-use ledger_store::{LedgerStore, SystemRecord};
-use rustc_hash::{FxHashMap, FxHashSet};
+use crate::notices::Notice;
+use ledger_core::{Account, Amount, Status, Timestamp};
+use ledger_store::{Batch, LedgerStore, SystemRecord};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Notify;
@@ -34,8 +36,29 @@ impl TopUpRule {
         Amount::from_micros(self.threshold_micros).unwrap_or_default()
     }
 
-    fn is_below(&self, remaining: Amount) -> bool {
-        self.enabled && remaining.micros() < self.threshold_micros
+    /// The most purchases that a rule may allow in its period. As many are remembered, so that a rule that is made longer
+    /// finds those that its predecessor had no use for.
+    pub const AT_MOST_MAX: u32 = 1000;
+
+    /// Whether an account is to buy. One that is suspended or cancelled is not.
+    pub(super) fn asks(&self, account: &Account) -> bool {
+        let may_buy = matches!(account.status, Status::Trial | Status::Active);
+        self.enabled && may_buy && account.totals.remaining < self.threshold()
+    }
+
+    /// When the next purchase is allowed; `None` where it is allowed now.
+    pub(super) fn barred_until(&self, kept: &Kept, now: Timestamp) -> Option<Timestamp> {
+        let at_most = usize::try_from(self.at_most).unwrap_or(usize::MAX);
+        // Once this one has left the period, there is room for another.
+        let in_the_way = kept.bought_at_ms.len().checked_sub(at_most).and_then(|index| kept.bought_at_ms.get(index))?;
+        let until = Timestamp::from_millis(*in_the_way).plus_millis(self.period_ms);
+        (until > now).then_some(until)
+    }
+
+    /// Those that were bought in the period up to an instant, oldest first.
+    pub(super) fn in_period<'a>(&self, kept: &'a Kept, now: Timestamp) -> impl Iterator<Item = Timestamp> + use<'a> {
+        let from_ms = now.plus_millis(-self.period_ms).millis();
+        kept.bought_at_ms.iter().filter(move |at_ms| **at_ms > from_ms).map(|at_ms| Timestamp::from_millis(*at_ms))
     }
 }
 
@@ -72,7 +95,7 @@ pub(super) struct Kept {
     /// How many were bought ever: the number of the next.
     #[serde(default)]
     pub(super) bought: u64,
-    /// When, of those that may still count in a period; oldest first.
+    /// When, of the last that may count in a period; oldest first.
     #[serde(default)]
     pub(super) bought_at_ms: Vec<i64>,
     /// Why it last could not buy, until it can again: it is told once.
@@ -88,7 +111,7 @@ pub(crate) struct TopUpBook {
     /// Whether there is any rule at all: mostly there is none, and the writer asks at every commit.
     has_rules: AtomicBool,
     /// Accounts that are to be looked at.
-    below: Mutex<FxHashSet<Arc<str>>>,
+    below: Mutex<BTreeSet<Arc<str>>>,
     pub(super) woken: Notify,
     changing: Mutex<()>,
 }
@@ -107,11 +130,14 @@ impl TopUpBook {
         Ok(Self { plans, accounts: RwLock::new(accounts), has_rules: has_rules.into(), ..Self::default() })
     }
 
-    /// Notes an account that stands below its threshold. Called by the writer, after a commit.
+    /// Notes an account that is to be looked at: one that stands below its threshold. Called by the writer, after a commit.
     pub(crate) fn look(&self, account: &Account) {
-        if self.has_rules.load(Ordering::Relaxed)
-            && self.rule(account).0.is_some_and(|rule| rule.is_below(account.totals.remaining))
-        {
+        if !self.has_rules.load(Ordering::Relaxed) {
+            return;
+        }
+        // One that could not buy and has enough now may be told of again, the next time.
+        let is_told = || self.kept(&account.id).is_some_and(|kept| kept.told.is_some());
+        if self.rule(account).0.is_some_and(|rule| rule.asks(account) || is_told()) {
             self.wake(account.id.clone());
         }
     }
@@ -124,17 +150,17 @@ impl TopUpBook {
     }
 
     /// Takes the accounts that are to be looked at.
-    pub(super) fn take(&self) -> Vec<Arc<str>> {
-        self.below.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    pub(super) fn take(&self) -> BTreeSet<Arc<str>> {
+        std::mem::take(&mut *self.below.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(super) fn plans(&self) -> impl Iterator<Item = &Arc<str>> {
         self.plans.keys()
     }
 
-    pub(super) fn accounts_with_rules(&self) -> Vec<Arc<str>> {
-        let accounts = self.accounts.read().unwrap_or_else(PoisonError::into_inner);
-        accounts.iter().filter(|(_, kept)| kept.rule.is_some()).map(|(account, _)| account.clone()).collect()
+    /// Accounts that have a rule of their own, or ever bought: what they bought last may not be written down.
+    pub(super) fn known_accounts(&self) -> Vec<Arc<str>> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
     /// The rule that counts for an account.
@@ -151,11 +177,12 @@ impl TopUpBook {
         self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
     }
 
-    /// Changes what is kept of an account: durable first, then in memory.
+    /// Changes what is kept of an account, with the notice of it, if that is wanted: durable first, then in memory.
     pub(super) fn change(
         &self,
         ledger: &Ledger,
         account: &Arc<str>,
+        notice: Option<&Notice>,
         change: impl FnOnce(&mut Kept),
     ) -> Result<(), ServiceError> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -164,11 +191,14 @@ impl TopUpBook {
         let unwritable =
             |error| ServiceError::Internal { detail: format!("an auto top-up cannot be written: {error}") };
         let value = serde_json::to_string(&kept).map_err(unwritable)?;
-        ledger.put_system_record(SystemRecord {
-            topic: TOPIC.into(),
-            key: account.clone(),
-            value: Some(value.into()),
-        })?;
+        let mut system = vec![SystemRecord { topic: TOPIC.into(), key: account.clone(), value: Some(value.into()) }];
+        let is_wanted = |notice: &&Notice| ledger.notices().wanted().wants(notice.kind, Some(account));
+        let notice = notice.filter(is_wanted);
+        system.extend(notice.map(Notice::to_record));
+        ledger.store().commit(Batch { accounts: Vec::new(), system })?;
+        if notice.is_some() {
+            ledger.notices().wake();
+        }
         let has_rule = kept.rule.is_some();
         self.accounts.write().unwrap_or_else(PoisonError::into_inner).insert(account.clone(), Arc::new(kept));
         if has_rule {
@@ -183,24 +213,18 @@ impl Ledger {
     pub fn auto_top_up(&self, account: &str) -> Result<TopUpView, ServiceError> {
         let account = self.account(account)?;
         let (rule, source) = self.top_ups().rule(&account);
-        let kept = self.top_ups().kept(&account.id);
-        let from_ms = rule.as_ref().map_or(0, |rule| self.now().plus_millis(-rule.period_ms).millis());
-        let bought = kept.iter().flat_map(|kept| &kept.bought_at_ms).filter(|at_ms| **at_ms > from_ms);
-        Ok(TopUpView { rule, source, bought_at: bought.map(|at_ms| Timestamp::from_millis(*at_ms)).collect() })
+        let kept = self.top_ups().kept(&account.id).unwrap_or_default();
+        let bought_at = rule.iter().flat_map(|rule| rule.in_period(&kept, self.now())).collect();
+        Ok(TopUpView { rule, source, bought_at })
     }
 
     /// Gives an account a rule of its own, or with `None` its plan's again. Blocks until it is durable.
     pub fn put_auto_top_up(&self, account: &str, rule: Option<TopUpRule>) -> Result<(), ServiceError> {
         let account = self.committed(account)?;
         if let Some(rule) = &rule {
-            let packs = &self.shop().packs;
-            if !packs.iter().any(|pack| *pack.name == *rule.pack) {
-                let known: Vec<&str> = packs.iter().map(|pack| &*pack.name).collect();
-                let reason = format!("no pack is named {:?}; there are {}", rule.pack, known.join(", "));
-                return Err(ServiceError::field("pack", reason));
-            }
+            self.pack(&rule.pack)?;
         }
-        self.top_ups().change(self, &account.id, |kept| {
+        self.top_ups().change(self, &account.id, None, |kept| {
             kept.rule = rule.map(Arc::new);
             kept.told = None;
         })?;

@@ -226,7 +226,8 @@ impl Ledger {
         let mut changes = Changes { deliveries: vec![delivery], ..Changes::default() };
         let is_disabled = before.disabled.is_none() && endpoint.disabled.is_some();
         if is_disabled {
-            tracing::error!(webhook = %endpoint.id, url = endpoint.url, "nothing is sent to an endpoint any more");
+            // Not its URL, in which people put passwords.
+            tracing::error!(webhook = %endpoint.id, "nothing is sent to an endpoint any more");
             changes.more.extend(state.notice_of_end(&endpoint).as_ref().map(Notice::to_record));
         }
         let is_told = !changes.more.is_empty();

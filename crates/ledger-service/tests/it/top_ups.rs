@@ -2,12 +2,14 @@
 
 use ledger_core::Amount;
 use ledger_service::notices::{NoticeKind, TOPIC};
-use ledger_service::top_ups::{TopUpRule, run};
+use ledger_service::top_ups::{TopUpRule, TopUpSource, run};
 use ledger_service::webhooks::EndpointInput;
-use ledger_service::{AccountInput, ServiceError};
+use ledger_service::{AccountInput, PurchaseInput, PurchaseItem, ServiceError};
 use ledger_store::{LedgerStore, MemoryStore};
+use serde_json::json;
 use std::sync::Arc;
 use testkit::{FaultyStore, Kit, messages, settings};
+use tokio::task::JoinSet;
 
 const DAY_MS: i64 = 86_400_000;
 /// A pack is 1,000 credits.
@@ -119,33 +121,160 @@ async fn nobody_buys_who_may_not_or_need_not() {
     worker.abort();
 }
 
-/// The store breaks down after every possible number of commits, and the program begins again.
 #[tokio::test]
-async fn a_crash_in_between_buys_nothing_twice() {
-    for commits in 0..10 {
+async fn what_was_bought_is_told_with_its_price() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    listen(&kit);
+    let worker = tokio::spawn(run(kit.ledger.clone()));
+    kit.ledger.put_auto_top_up("acme", Some(rule(1500, 1))).unwrap();
+    until(|| kit.ledger.auto_top_up("acme").unwrap().bought_at.len() == 1).await;
+    kit.ledger.charge(messages("acme", "much", 1_000_000)).await.unwrap();
+    until(|| told(&kit).len() == 2).await;
+    let data = |notice: usize| kit.ledger.pending_notices().unwrap()[notice].data.clone();
+    assert_eq!(
+        data(0),
+        json!({
+            "account": "acme", "remaining": "2000", "threshold": "1500", "at_most": 1, "bought_in_period": 1,
+            "purchase": "pu_1_3", "pack": "small", "credits": "1000", "paid": "5", "currency": "USD",
+        })
+    );
+    assert_eq!(
+        data(1),
+        json!({
+            "account": "acme", "remaining": "1000", "threshold": "1500", "at_most": 1, "bought_in_period": 1,
+            "reason": "limit-reached", "pack": "small", "allowed_again_at": "2026-11-02T00:00:00Z",
+        })
+    );
+    worker.abort();
+}
+
+#[tokio::test]
+async fn a_new_rule_forgets_no_purchase_and_whoever_had_enough_is_told_again() {
+    let kit = Kit::new();
+    kit.open_account("acme", "free").await;
+    listen(&kit);
+    let worker = tokio::spawn(run(kit.ledger.clone()));
+    let failures = || told(&kit).iter().filter(|kind| *kind == "auto_top_up.failed").count();
+    let month = |at_most| TopUpRule { period_ms: 30 * DAY_MS, ..rule(50_000, at_most) };
+    kit.ledger.put_auto_top_up("acme", Some(month(2))).unwrap();
+    until(|| failures() == 1).await;
+    // A rule for a day finds the day before empty, and buys; the month has three then.
+    kit.wait_ms(2 * DAY_MS);
+    kit.ledger.put_auto_top_up("acme", Some(rule(50_000, 1))).unwrap();
+    until(|| failures() == 2).await;
+    // What is told at the same instant of the same balance is one notice, so this is told a little later.
+    kit.wait_ms(1);
+    kit.ledger.put_auto_top_up("acme", Some(month(3))).unwrap();
+    until(|| failures() == 3).await;
+    assert_eq!((bought(&kit), kit.ledger.auto_top_up("acme").unwrap().bought_at.len()), (3, 3));
+    // Enough by hand, then too little.
+    let item = PurchaseItem::Credits("50000".parse().unwrap());
+    let input = PurchaseInput { account: "acme".into(), key: "by hand".to_owned(), item, actor: "me".to_owned() };
+    kit.ledger.purchase(input).await.unwrap();
+    // Another account is looked at after it.
+    kit.open_account("globex", "free").await;
+    kit.ledger.put_auto_top_up("globex", Some(rule(100, 5))).unwrap();
+    until(|| kit.ledger.auto_top_up("globex").unwrap().bought_at.len() == 1).await;
+    kit.ledger.charge(messages("acme", "much", 10_000_000)).await.unwrap();
+    until(|| failures() == 4).await;
+    assert_eq!(bought(&kit), 4);
+    worker.abort();
+}
+
+#[tokio::test]
+async fn a_plan_has_a_rule_for_accounts_without_their_own() {
+    let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+    let kit = || {
+        let of_plan = [("pro".into(), Arc::new(rule(500, 9)))].into_iter().collect();
+        Kit::with_top_ups(store.clone(), settings(), of_plan)
+    };
+    let before = kit();
+    before.open_account("acme", "pro").await;
+    before.open_account("own", "pro").await;
+    let off = TopUpRule { enabled: false, ..rule(1, 1) };
+    before.ledger.put_auto_top_up("own", Some(off)).unwrap();
+    for account in ["acme", "own"] {
+        // Nobody looks while this is spent.
+        before.ledger.charge(messages(account, "1", 900_000)).await.unwrap();
+    }
+    let kit = kit();
+    let worker = tokio::spawn(run(kit.ledger.clone()));
+    until(|| kit.ledger.auto_top_up("acme").unwrap().bought_at.len() == 1).await;
+    let source = |account: &str| kit.ledger.auto_top_up(account).unwrap().source;
+    assert_eq!((source("acme"), source("own")), (TopUpSource::Plan, TopUpSource::Account));
+    assert!(kit.ledger.purchases("own", None, 9).unwrap().is_empty());
+    kit.ledger.put_auto_top_up("own", None).unwrap();
+    until(|| kit.ledger.auto_top_up("own").unwrap().bought_at.len() == 1).await;
+    worker.abort();
+}
+
+/// Two hundred spend at once what is bought, so that there is never enough.
+#[tokio::test]
+async fn however_fast_credits_are_spent_no_more_is_bought_than_allowed() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    listen(&kit);
+    let worker = tokio::spawn(run(kit.ledger.clone()));
+    kit.ledger.put_auto_top_up("acme", Some(rule(1000, 5))).unwrap();
+    let mut spending = JoinSet::new();
+    for n in 0..200 {
+        let ledger = kit.ledger.clone();
+        spending.spawn(async move {
+            // Who finds nothing tries again: what is bought is spent at once.
+            while ledger.charge(messages("acme", &n.to_string(), 100_000)).await.is_err() {
+                let is_over = ledger.auto_top_up("acme").unwrap().bought_at.len() == 5;
+                if is_over && ledger.balance("acme").unwrap().remaining < "100".parse().unwrap() {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    spending.join_all().await;
+    until(|| told(&kit).contains(&"auto_top_up.failed".to_owned())).await;
+    assert_eq!((bought(&kit), remaining(&kit)), (5, 0));
+    assert_eq!(told(&kit).len(), 6);
+    worker.abort();
+}
+
+/// The store breaks down after every possible number of commits while credits are spent, and the program begins again: what
+/// it bought is enough and no more, and each purchase is counted and told.
+#[tokio::test]
+async fn a_crash_in_between_buys_nothing_twice_and_forgets_nothing() {
+    for commits in 0..12 {
         let store = Arc::new(FaultyStore::new(MemoryStore::new()));
         let kit = Kit::over(store.clone(), settings());
-        kit.open_account("acme", "free").await;
+        kit.open_account("acme", "pro").await;
         listen(&kit);
-        kit.ledger.put_auto_top_up("acme", Some(rule(2_500, 3))).unwrap();
+        kit.ledger.put_auto_top_up("acme", Some(rule(2_500, 9))).unwrap();
         store.break_down_after(commits);
         let worker = tokio::spawn(run(kit.ledger.clone()));
-        // It buys as far as the store lets it: the third commit of each purchase is its record.
-        for _ in 0..1000 {
+        for n in 0..3 {
+            // Some of these fail with the store.
+            let _ = kit.ledger.charge(messages("acme", &n.to_string(), 300_000)).await;
             tokio::task::yield_now().await;
         }
+        let is_over = |kit: &Kit| {
+            remaining(kit) >= 2_500 && kit.ledger.auto_top_up("acme").unwrap().bought_at.len() == bought(kit)
+        };
+        until(|| store.is_broken() || is_over(&kit)).await;
         worker.abort();
         let ended = kit.ledger.clone();
         drop((kit, worker));
-        while Arc::strong_count(&ended) > 1 {
-            tokio::task::yield_now().await;
-        }
+        until(|| Arc::strong_count(&ended) == 1).await;
         store.break_down_after(u64::MAX);
         store.break_down(false);
         let kit = Kit::over(store, settings());
         let worker = tokio::spawn(run(kit.ledger.clone()));
-        until(|| kit.ledger.auto_top_up("acme").unwrap().bought_at.len() == 3).await;
-        assert_eq!((bought(&kit), remaining(&kit)), (3, 1 + 3 * PACK), "{commits}");
+        until(|| is_over(&kit)).await;
+        // Each was bought while there was too little, and the last of them made it enough.
+        assert!((2_500..3_500).contains(&remaining(&kit)), "{commits}: {}", remaining(&kit));
+        let notices = kit.ledger.pending_notices().unwrap();
+        let told: Vec<&str> = notices.iter().map(|notice| notice.data["purchase"].as_str().unwrap()).collect();
+        let purchases = kit.ledger.purchases("acme", None, 100).unwrap();
+        let made = purchases.iter().rev().map(|purchase| format!("pu_1_{}", purchase.recorded.sealed.entry.sequence));
+        assert_eq!(told, made.collect::<Vec<_>>(), "{commits}");
         worker.abort();
     }
 }
