@@ -11,6 +11,7 @@ mod plugins;
 mod test;
 mod tidy;
 mod toolchain;
+mod tools;
 mod workspace;
 
 use anyhow::Result;
@@ -40,8 +41,8 @@ enum Task {
     /// Works on the plugins that are shipped
     #[command(subcommand)]
     Plugins(Plugins),
-    /// Installs what tests take from PyPI, into target/python
-    Python,
+    /// Fetches the programs of others that tests hold the server against, into target/tools
+    Tools,
     /// Proves the arrows of the architecture from cargo's metadata
     Deps,
     /// Checks the house rules that no compiler checks
@@ -73,10 +74,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::BenchEcho(options) => bench::echo::run(&options),
         Task::Plugins(Plugins::Build) => plugins::build(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Plugins(Plugins::BuildGuests) => plugins::build_guests(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Python => {
-            toolchain::ensure_python()?;
-            toolchain::ensure_python_packages(&workspace).map(|()| ExitCode::SUCCESS)
-        }
+        Task::Tools => tools::ensure(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Deps => deps::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
     }

@@ -60,6 +60,38 @@ pub(crate) fn ensure_python() -> Result<()> {
     Ok(())
 }
 
+/// Sees to it that Python can make a place for packages of its own, in which programs of others are fetched.
+pub(crate) fn ensure_venv() -> Result<()> {
+    ensure_python()?;
+    let can_make_one = || output_of("python3", &["-c", "import ensurepip, venv"]).is_some();
+    if can_make_one() {
+        return Ok(());
+    }
+    install(VENV_PACKAGE, "Python's venv is missing")?;
+    if !can_make_one() {
+        bail!("`apt-get install {VENV_PACKAGE}` left a Python without venv");
+    }
+    Ok(())
+}
+
+/// Sees to it that a client in TypeScript can be generated, compiled and run.
+pub(crate) fn ensure_node() -> Result<()> {
+    for program in ["node", "npm"] {
+        let is_there = || output_of(program, &["--version"]).is_some();
+        if !is_there() {
+            // Debian's npm brings Node along.
+            install(NODE_PACKAGE, &format!("{program} is missing"))?;
+            if !is_there() {
+                bail!("`apt-get install {NODE_PACKAGE}` left no {program}");
+            }
+        }
+    }
+    Ok(())
+}
+
+const VENV_PACKAGE: &str = "python3-venv";
+const NODE_PACKAGE: &str = "npm";
+
 const POSTGRES_PACKAGE: &str = "postgresql-15";
 
 /// Sees to it that the two programs are there that read an exported journal in a test.

@@ -4,7 +4,7 @@ use crate::fields::{Fields, amount, list};
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment, blocking};
-use crate::shapes::{AccountId, AlertsSource};
+use crate::shapes::{AccountId, SettingSource};
 use crate::wire::{Share, Shown, json};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -76,7 +76,7 @@ pub(crate) struct AlertsAnswer<'a> {
     /// Amounts that remain.
     remaining: Vec<Shown<Amount>>,
     /// Whose they are: the account's own, or its plan's.
-    #[schemars(with = "AlertsSource")]
+    #[schemars(with = "SettingSource")]
     source: &'static str,
 }
 

@@ -4,7 +4,7 @@ use crate::fields::{Fields, flag, positive_amount, text};
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Segment, blocking};
-use crate::shapes::{AccountId, AlertsSource};
+use crate::shapes::{AccountId, SettingSource};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -92,8 +92,8 @@ pub(crate) struct RuleAnswer<'a> {
     /// The account.
     #[schemars(with = "AccountId")]
     account: &'a str,
-    /// Whose the rule is: the account's own, or its plan's; `null` where there is none.
-    #[schemars(with = "Option<AlertsSource>")]
+    /// Whose the rule is: the account's own, or its plan's; null where there is none.
+    #[schemars(with = "Option<SettingSource>")]
     source: Option<&'static str>,
     /// Whether the account buys by itself.
     enabled: bool,

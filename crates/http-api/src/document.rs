@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 pub(crate) static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
 
 /// The same as it is served.
-pub(crate) static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| format!("{:#}\n", *DOCUMENT).into_bytes());
+pub(crate) static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| DOCUMENT.to_string().into_bytes());
 
 /// Schemas are made in two ways: what may be left out of a body may be absent, and what an answer lacks is null.
 struct Schemas {
@@ -79,7 +79,11 @@ fn document() -> Value {
         "servers": [{ "url": "/", "description": "This server." }],
         "tags": tags,
         "paths": paths,
-        "components": { "schemas": schemas.named(), "securitySchemes": security::schemes() },
+        "components": {
+            "schemas": schemas.named(),
+            "responses": problems::named_responses(),
+            "securitySchemes": security::schemes(),
+        },
     })
 }
 
@@ -96,6 +100,9 @@ the end.
 **Repeating.** What changes something takes `Idempotency-Key`: the same request with the same key happens once, and is \
 answered with the same status and the same bytes again, marked by `Idempotency-Hit: true`. After a timeout, send the same \
 again.
+
+**Requests have ids**: every answer has `X-Request-Id`, which is the caller's own where one was sent, or that of its \
+`traceparent`.
 
 **Problems** are `application/problem+json` (RFC 9457), with a `code` to decide by and its numbers. Whatever is refused \
 changes nothing.";

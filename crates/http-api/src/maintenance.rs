@@ -41,7 +41,7 @@ pub(crate) async fn verify(State(api): State<Arc<Api>>, uri: Uri) -> Result<Resp
             }
             told_at = Some(Instant::now());
             // The store is held while it is verified, so a slow client must not hold the verification.
-            let told = line(&Line::Progress { done, of }).and_then(|line| out.write_if_taken(line));
+            let told = line(&Line::Progress(ProgressAnswer { done, of })).and_then(|line| out.write_if_taken(line));
             if told.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let found = maintenance.verify(ToVerify { account: account.as_deref(), reprice }, &mut progress)?;
@@ -76,14 +76,18 @@ fn maintenance(api: &Api, uri: &Uri) -> Result<Arc<dyn Maintenance>, Problem> {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Line<'a> {
     /// How far it has come.
-    Progress {
-        /// Bytes read.
-        done: u64,
-        /// Bytes in all.
-        of: u64,
-    },
+    Progress(ProgressAnswer),
     /// What was found.
     Report(ReportAnswer<'a>),
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "VerificationProgress")]
+pub(crate) struct ProgressAnswer {
+    /// How much is done.
+    done: u64,
+    /// Of how much.
+    of: u64,
 }
 
 #[derive(JsonSchema, Serialize)]

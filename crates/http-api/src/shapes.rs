@@ -289,8 +289,8 @@ shapes! {
     WebhookStatus => one_of(["enabled", "disabled"], "Whether anything is sent to it.");
     /// What became of a delivery.
     DeliveryStatus => one_of(["pending", "delivered", "dead"], "What became of a delivery; one that is `dead` was given up.");
-    /// Whose alerts count.
-    AlertsSource => one_of(["account", "plan"], "Whose alerts count.");
+    /// Whose setting counts.
+    SettingSource => one_of(["account", "plan"], "Whose setting counts.");
     /// A share of credits that were used, as it is sent.
     UsedShare => json_schema!({
         "type": ["number", "string"],

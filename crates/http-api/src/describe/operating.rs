@@ -123,10 +123,11 @@ fn get_metrics() -> Description {
     Description::new(
         Tag::Operating,
         "Read the metrics",
-        "In the text format of Prometheus. Anybody may, unless the configuration wants a key with the scope read.",
+        "In the text format of Prometheus. Anybody may, unless the configuration wants a key with the scope `read`.",
     )
     .answers_empty(200, "The metrics.")
     .or_bytes("text/plain")
+    .refuses(&[kinds::UNAUTHENTICATED, kinds::FORBIDDEN, kinds::NOT_FOUND, kinds::INTERNAL])
 }
 
 fn get_health() -> Description {

@@ -3,7 +3,7 @@
 use crate::describe::{Description, Form, MakesSchema, schema_of};
 use crate::shapes::{AccountId, ChargeId, GrantId, HoldId, PurchaseId};
 use ledger_core::Digest;
-use schemars::SchemaGenerator;
+use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 /// A part of a path: its name, what it is, its schema, and an example that the examples' server has.
@@ -95,7 +95,9 @@ fn without_null(mut schema: Value) -> Value {
 pub(super) fn content(forms: &[(&'static str, Form, Option<MakesSchema>)], generator: &mut SchemaGenerator) -> Value {
     let mut content = Map::new();
     for (media_type, form, schema) in forms {
-        let schema = schema.map(|schema| schema(generator));
+        // A schema may be a truth value, which generators of clients have not heard of.
+        let any = |schema: Schema| if schema == true { json!({}) } else { schema.to_value() };
+        let schema = schema.map(|schema| any(schema(generator)));
         let said = match (form, schema) {
             (Form::Whole, Some(schema)) => json!({ "schema": schema }),
             // OpenAPI 3.1 cannot say what a line is.

@@ -74,8 +74,7 @@ fn schema(kind: &Kind) -> Value {
     }
     json!({
         "type": "object",
-        "title": kind.title,
-        "description": kind.meaning,
+        "description": format!("{}. {}", kind.title, kind.meaning),
         "properties": properties,
         "required": required,
     })
@@ -104,7 +103,7 @@ fn member_schema(member: &Member) -> Value {
     }
 }
 
-/// The answers that these kinds are, by status.
+/// The answers that these kinds are, by status. Those that have a status for themselves are referred to.
 pub(super) fn responses(kinds: &[&'static Kind]) -> Map<String, Value> {
     let mut responses: Map<String, Value> = Map::new();
     for first in kinds {
@@ -113,21 +112,26 @@ pub(super) fn responses(kinds: &[&'static Kind]) -> Map<String, Value> {
             continue;
         }
         let same: Vec<&Kind> = kinds.iter().copied().filter(|kind| kind.status == first.status).collect();
-        responses.insert(status, response(&same));
+        let said = match &same[..] {
+            [only] => json!({ "$ref": format!("#/components/responses/{}", name(only)) }),
+            _ => response(&same),
+        };
+        responses.insert(status, said);
     }
     responses
 }
 
+/// An answer for each kind.
+pub(super) fn named_responses() -> Map<String, Value> {
+    kinds::ALL.iter().map(|kind| (name(kind), response(&[kind]))).collect()
+}
+
 fn response(same: &[&Kind]) -> Value {
-    let reference = |kind: &Kind| format!("#/components/schemas/{}", name(kind));
+    let reference = |kind: &Kind| json!({ "$ref": format!("#/components/schemas/{}", name(kind)) });
     let schema = match same {
-        [only] => json!({ "$ref": reference(only) }),
-        _ => {
-            let mapping: Map<String, Value> =
-                same.iter().map(|kind| (kind.code.to_owned(), reference(kind).into())).collect();
-            let choices: Vec<Value> = same.iter().map(|kind| json!({ "$ref": reference(kind) })).collect();
-            json!({ "oneOf": choices, "discriminator": { "propertyName": "code", "mapping": mapping } })
-        }
+        [only] => reference(only),
+        // Each has a `code` of its own, which tells them apart.
+        _ => json!({ "oneOf": same.iter().map(|kind| reference(kind)).collect::<Vec<_>>() }),
     };
     let lines: Vec<String> = same.iter().map(|kind| format!("`{}`: {}", kind.code, kind.title)).collect();
     let codes: Vec<&str> = same.iter().map(|kind| kind.code).collect();

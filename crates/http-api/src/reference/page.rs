@@ -96,11 +96,9 @@ fn badge(method: &str) -> Markup {
 fn operation(shown: &Shown<'_>, document: &Value) -> Markup {
     let said = shown.said;
     let id = text(&said["operationId"]);
-    let (good, bad): (Vec<_>, Vec<_>) = said["responses"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .partition(|(_, answer)| answer["x-purser-problems"].is_null());
+    let named = |answer| referred(answer).map_or(answer, |name| &document["components"]["responses"][name]);
+    let answers = said["responses"].as_object().into_iter().flatten().map(|(status, answer)| (status, named(answer)));
+    let (good, bad): (Vec<_>, Vec<_>) = answers.partition(|(_, answer)| answer["x-purser-problems"].is_null());
     html! {
         article id=(id) {
             h3 { (text(&said["summary"])) " " a.anchor href={ "#" (id) } aria-label="A link to this" { "#" } }

@@ -60,6 +60,8 @@ impl Spec {
             return self.validate(&json!({ "$ref": "#/components/schemas/Problem" }), &answer.body, &called);
         };
         let documented = &said["responses"][&status];
+        let reference = documented["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+        let documented = reference.map_or(documented, |pointer| self.document.pointer(pointer).unwrap());
         assert!(documented.is_object(), "an answer that is not documented: {called}");
         let Some(media_type) = media_type else {
             assert!(documented["content"].is_null() && answer.body.is_empty(), "a body is documented: {called}");

@@ -7,6 +7,7 @@ mod keys;
 mod maintenance;
 mod monitoring;
 mod outages;
+mod outsiders;
 mod receipts;
 mod server;
 mod serving;

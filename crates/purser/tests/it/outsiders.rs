@@ -1,0 +1,89 @@
+//! What others make of the document that a server serves: a validator, a fuzzer, and generators of clients. They are
+//! fetched by `cargo xtask tools`, at the versions that `clients/` pins; nothing that is generated is kept.
+
+use crate::server::{ADMIN_KEY, Server, expect};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use trace_replay::client::Call;
+
+/// A folder of what was fetched, beside what was built.
+fn tools(name: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_purser")).ancestors().nth(2).unwrap();
+    let folder = target.join("tools").join(name);
+    assert!(folder.join("fetched").is_file(), "{} is missing: `cargo xtask tools` fetches it", folder.display());
+    folder
+}
+
+/// A program among Python's packages.
+fn python(program: &str) -> Command {
+    Command::new(tools("python").join("bin").join(program))
+}
+
+fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients")
+}
+
+/// Runs it to its end, which must be a good one.
+fn succeeds(command: &mut Command) {
+    let output = command.output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{command:?}\n{}\n{}", said(&output.stdout), said(&output.stderr));
+}
+
+#[test]
+fn a_client_in_typescript_is_generated_compiles_and_works() {
+    let (data, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(data.path());
+    let (node, work) = (tools("node").join("node_modules"), work.path());
+    std::os::unix::fs::symlink(&node, work.join("node_modules")).unwrap();
+    for name in ["package.json", "tsconfig.json", "quick_start.ts"] {
+        fs::copy(clients().join(name), work.join(name)).unwrap();
+    }
+    let document = format!("{}/openapi.json", server.url);
+    let run = |program: &str| {
+        let mut command = Command::new(node.join(".bin").join(program));
+        command.current_dir(work);
+        command
+    };
+    succeeds(run("openapi-typescript").args([&document, "--output", "purser.ts"]));
+    succeeds(&mut run("tsc"));
+    succeeds(Command::new("node").current_dir(work).args(["out/quick_start.js", &server.url, ADMIN_KEY]));
+}
+
+#[test]
+fn a_client_in_python_is_generated_and_works() {
+    let (data, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = Server::start(data.path());
+    let document = format!("{}/openapi.json", server.url);
+    let generate = ["generate", "--meta", "none", "--output-path", "purser_client", "--config"];
+    let config = clients().join("openapi-python-client.yaml");
+    let mut generator = python("openapi-python-client");
+    succeeds(generator.args(generate).arg(config).args(["--url", &document]).current_dir(work.path()));
+    fs::copy(clients().join("quick_start.py"), work.path().join("quick_start.py")).unwrap();
+    succeeds(python("python").args(["quick_start.py", &server.url, ADMIN_KEY]).current_dir(work.path()));
+}
+
+/// Every operation, with what its schemas allow and what they do not, in any order: nothing that is answered may be
+/// undocumented, or a defect.
+#[tokio::test]
+async fn nothing_that_is_sent_meets_an_answer_that_is_not_documented() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let client = server.client();
+    // What examples speak of.
+    expect(&client, Call::put("/v1/accounts/acme", &json!({ "plan": "pro" })).unwrap(), 201).await;
+    let event = json!({
+        "id": "evt_1", "account": "acme", "activity": "voice_web", "usage": { "seconds": 60 },
+    });
+    expect(&client, Call::post("/v1/charges", &event).unwrap(), 201).await;
+    let document = format!("{}/openapi.json", server.url);
+    succeeds(python("openapi-spec-validator").args([&document]));
+    let work = tempfile::tempdir().unwrap();
+    let configuration = clients().join("schemathesis.toml");
+    let mut fuzzer = python("schemathesis");
+    fuzzer.arg("--config-file").arg(configuration).args(["run", &document]);
+    succeeds(fuzzer.env("PURSER_KEY", ADMIN_KEY).current_dir(work.path()));
+    expect(&client, Call::get("/readyz"), 200).await;
+}
