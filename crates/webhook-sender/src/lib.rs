@@ -95,9 +95,11 @@ impl Sender {
                 return SendOutcome::Failed { reason };
             }
         };
+        #[allow(clippy::disallowed_methods, reason = "a date is the receiver's, whatever clock the ledger runs on")]
+        let now = SystemTime::now();
         let outcome = SendOutcome::Answered {
             status: response.status().as_u16(),
-            retry_after_ms: retry_after_ms(&response, SystemTime::now()),
+            retry_after_ms: retry_after_ms(&response, now),
         };
         // What else it says is of no interest and changes nothing; a connection that is not read to its end is closed.
         let rest = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();

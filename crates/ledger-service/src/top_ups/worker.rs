@@ -151,7 +151,9 @@ impl Worker {
             let kept = ledger.top_ups().kept(id).unwrap_or_default();
             let rule = ledger.top_ups().rule(&account).0;
             let notice = match &entry.body {
-                Body::Grant(grant) if grant.source == Source::Purchase => Some(done(&recorded, grant, rule, &kept)),
+                Body::Grant(grant) if grant.source == Source::Purchase => {
+                    Some(done(&recorded, grant, rule.as_deref(), &kept))
+                }
                 _ => None,
             };
             let notice = notice.map(|(number, data)| Notice {
@@ -213,7 +215,7 @@ impl Worker {
 }
 
 /// The purchase's number in the account, and what is told of it.
-fn done(recorded: &Recorded, grant: &NewGrant, rule: Option<Arc<TopUpRule>>, kept: &Kept) -> (u64, Value) {
+fn done(recorded: &Recorded, grant: &NewGrant, rule: Option<&TopUpRule>, kept: &Kept) -> (u64, Value) {
     let entry = &recorded.sealed.entry;
     let cost = grant.cost.as_ref();
     let data = json!({
@@ -222,9 +224,9 @@ fn done(recorded: &Recorded, grant: &NewGrant, rule: Option<Arc<TopUpRule>>, kep
         "pack": cost.and_then(|cost| cost.pack.as_deref()),
         "paid": cost.map(|cost| cost.paid.to_string()),
         "currency": cost.map(|cost| &*cost.currency),
-        "threshold": rule.as_ref().map(|rule| rule.threshold().to_string()),
-        "at_most": rule.as_ref().map(|rule| rule.at_most),
-        "bought_in_period": rule.as_ref().map(|rule| rule.in_period(kept, entry.recorded_at).count() + 1),
+        "threshold": rule.map(|rule| rule.threshold().to_string()),
+        "at_most": rule.map(|rule| rule.at_most),
+        "bought_in_period": rule.map(|rule| rule.in_period(kept, entry.recorded_at).count() + 1),
     });
     (entry.sequence, data)
 }
