@@ -7,12 +7,12 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use http_api::{Api, Limits, router};
+use http_api::{Api, Limits, Metrics, router};
 use http_body_util::BodyExt;
 use ledger_service::{Audience, NoticeKind, Settings, Subscription, WantedNotices};
 use std::sync::Arc;
 use std::time::Instant;
-use testkit::{ADMIN_KEY, Kit, messages};
+use testkit::{ADMIN_KEY, Anywhere, Kit, messages};
 
 const ACCOUNTS: usize = 1000;
 const STREAMS: usize = 2000;
@@ -94,7 +94,9 @@ async fn streams(kit: &Kit) {
         heartbeat_ms: 15_000,
     };
     let (ledger, public_url, test_clock, maintenance) = (kit.ledger.clone(), None, None, None);
-    let router = router(Arc::new(Api { ledger, public_url, limits, test_clock, maintenance }));
+    let metrics = Metrics { exposition: None, need_key: false };
+    let sender = Arc::new(Anywhere);
+    let router = router(Arc::new(Api { ledger, public_url, limits, test_clock, sender, maintenance, metrics }));
     // What is made once, for the first, is no stream's.
     let first = open(&router, 0).await;
     let before = resident_bytes();

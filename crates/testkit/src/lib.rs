@@ -5,10 +5,12 @@
 mod faulty;
 mod library;
 mod plugin;
+mod sender;
 
 pub use faulty::FaultyStore;
 pub use library::Shelf;
 pub use plugin::PerUnit;
+pub use sender::Anywhere;
 
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
 use ledger_service::ports::Random;

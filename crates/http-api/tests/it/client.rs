@@ -4,25 +4,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use http_api::{Api, Limits, Metrics, router};
-use ledger_service::ports::{Maintenance, SendOutcome, WebhookRequest, WebhookSender};
-use std::pin::Pin;
+use ledger_service::ports::{Maintenance, WebhookSender};
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::{ADMIN_KEY, Kit};
+use testkit::{ADMIN_KEY, Anywhere, Kit};
 use tower::ServiceExt;
-
-/// Allows every https address, and sends nothing.
-struct Anywhere;
-
-impl WebhookSender for Anywhere {
-    fn send(&self, _: WebhookRequest) -> Pin<Box<dyn Future<Output = SendOutcome> + Send + '_>> {
-        Box::pin(async { SendOutcome::Failed { reason: "nothing is sent".to_owned() } })
-    }
-
-    fn check(&self, url: &str) -> Result<(), String> {
-        if url.starts_with("https://") { Ok(()) } else { Err("must be an https URL".to_owned()) }
-    }
-}
 
 /// The routes over a kit.
 pub(crate) struct Client {
