@@ -72,6 +72,8 @@ assert.deepEqual([settled.status, settled.credits], ["settled", "12"]);
 const entries = answered(
   await purser.GET("/v1/accounts/{account}/entries", { params: { path, query: { window: "30d", limit: 3 } } }),
 );
+// The log is text where CSV or lines are asked for, which is in the type.
+assert(typeof entries !== "string");
 assert.deepEqual(
   entries.items.map((entry) => [entry.type, entry.credits]),
   [
