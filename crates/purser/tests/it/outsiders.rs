@@ -65,28 +65,16 @@ fn a_client_in_python_is_generated_and_works() {
     succeeds(python("python").args(["quick_start.py", &server.url, ADMIN_KEY]).current_dir(work.path()));
 }
 
-/// Every operation, with what its schemas allow and what they do not, in any order: nothing that is answered may be
-/// undocumented, or a defect.
+/// The document that is served is one of OpenAPI 3.1, by somebody else's reading.
 #[tokio::test]
-async fn nothing_that_is_sent_meets_an_answer_that_is_not_documented() {
+async fn the_document_is_valid() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::start(data.path());
     let client = server.client();
-    // What examples speak of.
-    expect(&client, Call::put("/v1/accounts/acme", &json!({ "plan": "pro" })).unwrap(), 201).await;
-    let event = json!({
-        "id": "evt_1", "account": "acme", "activity": "voice_web", "usage": { "seconds": 60 },
-    });
-    expect(&client, Call::post("/v1/charges", &event).unwrap(), 201).await;
-    let document = format!("{}/openapi.json", server.url);
     let work = tempfile::tempdir().unwrap();
     let file = work.path().join("openapi.json");
     let served = expect(&client, Call::get("/openapi.json"), 200).await;
     std::fs::write(&file, served.to_string()).unwrap();
     succeeds(python("openapi-spec-validator").arg(&file));
-    let configuration = clients().join("schemathesis.toml");
-    let mut fuzzer = python("schemathesis");
-    fuzzer.arg("--config-file").arg(configuration).args(["run", &document]);
-    succeeds(fuzzer.env("PURSER_KEY", ADMIN_KEY).current_dir(work.path()));
     expect(&client, Call::get("/readyz"), 200).await;
 }
