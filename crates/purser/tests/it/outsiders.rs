@@ -2,7 +2,6 @@
 //! fetched by `cargo xtask tools`, at the versions that `clients/` pins; nothing that is generated is kept.
 
 use crate::server::{ADMIN_KEY, Server, expect};
-use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
