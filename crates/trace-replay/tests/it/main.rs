@@ -146,14 +146,17 @@ async fn what_cannot_begin_says_why() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut nobody = bench.options("--retry-seconds 0");
     nobody.server = format!("http://{free}");
-    let mut tls = bench.options("");
-    tls.server = "https://127.0.0.1".to_owned();
+    let mut tls = bench.options("--retry-seconds 0");
+    tls.server = format!("https://{free}");
+    let mut other_scheme = bench.options("");
+    other_scheme.server = format!("ftp://{free}");
     let mut no_trace = bench.options("");
     no_trace.trace = "nowhere.csv".into();
     for (options, part) in [
         (no_key, "does not accept the key"),
         (nobody, "; start one with `purser serve`"),
-        (tls, "write it as http://HOST:PORT"),
+        (tls, "; start one with `purser serve`"),
+        (other_scheme, "write it as http://HOST:PORT"),
         (no_trace, "the trace nowhere.csv cannot be opened"),
     ] {
         let error = run(options).await.unwrap_err();
