@@ -37,7 +37,6 @@ pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     toolchain::ensure_components()?;
     toolchain::ensure_postgres()?;
     toolchain::ensure_python()?;
-    toolchain::ensure_python_packages(workspace)?;
     toolchain::ensure_accounting()?;
     toolchain::ensure_promtool()?;
     let mut done: Vec<(&str, Duration)> = Vec::new();

@@ -2,7 +2,7 @@
 //! tested against, Python, in which a page checks receipts, and programs that read what Purser writes for others. Fetched
 //! with rustup, with apt-get or with pip, where they are missing.
 
-use crate::workspace::{Workspace, output_of};
+use crate::workspace::output_of;
 use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
@@ -120,35 +120,6 @@ pub(crate) fn ensure_promtool() -> Result<()> {
     }
     Ok(())
 }
-
-/// Sees to it that the packages are there with which tests read what Purser says: in an environment of their own under the
-/// target folder, where those tests look for it.
-pub(crate) fn ensure_python_packages(workspace: &Workspace) -> Result<()> {
-    let folder = workspace.target.join("python");
-    let python = folder.join("bin/python").display().to_string();
-    let has_packages = || output_of(&python, &["-c", "import standardwebhooks"]).is_some();
-    if has_packages() {
-        return Ok(());
-    }
-    let folder = folder.display().to_string();
-    let makes_one = || output_of("python3", &["-m", "venv", &folder]).is_some();
-    if !makes_one() {
-        install("python3-venv", "Python's venv is missing")?;
-        if !makes_one() {
-            bail!("`python3 -m venv {folder}` fails");
-        }
-    }
-    println!("fetching what is missing: pip install {}", PYTHON_PACKAGES.join(" "));
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    let status = Command::new(&python).args(pip).args(PYTHON_PACKAGES).status()?;
-    if !status.success() || !has_packages() {
-        bail!("`pip install {}` failed ({status}); it needs the network once", PYTHON_PACKAGES.join(" "));
-    }
-    Ok(())
-}
-
-/// What verifies webhooks, at a version that is known.
-const PYTHON_PACKAGES: [&str; 1] = ["standardwebhooks==1.1.0"];
 
 const PYTHON_PACKAGE: &str = "python3";
 

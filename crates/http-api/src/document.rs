@@ -162,7 +162,7 @@ fn idempotency_key(needs: NeedsKey) -> Option<Value> {
             "What the request is known by, so that it happens once however often it is sent: a structured-field string, \
              or the same without quotes. A new one for each new request.{more}"
         ),
-        "schema": { "type": "string", "minLength": 1, "maxLength": 258, "pattern": "^(\"[!#-\\[\\]-~]{1,256}\"|[!#-~]{1,256})$" },
+        "schema": { "type": "string", "pattern": r#"^("([ !#-\[\]-~]|\\["\\]){1,256}"|[!#-~]([ !-~]{0,254}[!-~])?)$"# },
         "example": "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
     }))
 }

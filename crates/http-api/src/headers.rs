@@ -17,7 +17,10 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Ser
     if values.next().is_some() {
         return Err(wrong("the header comes twice"));
     }
-    let text = value.to_str().map_err(|_| wrong("must be visible ASCII characters"))?.trim();
+    // A tab may stand in a header, and not in a structured-field string.
+    let is_text = |text: &&str| !text.contains('\t');
+    let text = value.to_str().ok().map(str::trim).filter(is_text);
+    let text = text.ok_or_else(|| wrong("must be visible ASCII characters and spaces"))?;
     let key = match text.strip_prefix('"') {
         Some(quoted) => unquote(quoted).ok_or_else(|| wrong("must be a quoted string, such as \"8e03978e\""))?,
         None => text.to_owned(),
@@ -70,7 +73,7 @@ mod tests {
         for (text, key) in [("\"abc\"", "abc"), ("abc", "abc"), (" a-b_1 ", "a-b_1"), (r#""a\"b\\c""#, r#"a"b\c"#)] {
             assert_eq!(read(text).unwrap().as_deref(), Some(key), "{text}");
         }
-        for text in ["\"abc", "\"a\"b\"", "\"\"", "", "\"a\\x\"", "ä", &"x".repeat(257)] {
+        for text in ["\"abc", "\"a\"b\"", "\"\"", "", "\"a\\x\"", "ä", "a\tb", &"x".repeat(257)] {
             assert!(read(text).is_err(), "{text}");
         }
         assert_eq!(idempotency_key(&HeaderMap::new()).unwrap(), None);

@@ -1,6 +1,8 @@
 //! What the service asks of the world: a clock, randomness, plugins that price, a library of those that once did, and
 //! somebody who looks after the store. Production wires the system's, wasmtime's and the store's; tests wire their own.
 
+pub mod throttling;
+
 use crate::error::ServiceError;
 use ledger_core::{Digest, LineItem, Timestamp, UsageEvent};
 use std::io::Write;

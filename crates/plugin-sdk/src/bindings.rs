@@ -13,3 +13,16 @@ pub mod pricing {
         additional_derives: [PartialEq],
     });
 }
+
+/// Bindings of the world `throttling-plugin`, over the types of the other one.
+#[allow(unsafe_code, reason = "the generated glue passes values over the component boundary")]
+pub mod throttling {
+    wit_bindgen::generate!({
+        path: "wit/v0.1",
+        world: "throttling-plugin",
+        with: { "purser:plugin/types@0.1.0": crate::bindings::pricing::purser::plugin::types },
+        pub_export_macro: true,
+        export_macro_name: "export_throttling_plugin",
+        additional_derives: [PartialEq],
+    });
+}

@@ -39,6 +39,8 @@
 //! assert_eq!(plugin.price(&event).unwrap().items[0].credits, 750_000);
 //! ```
 //!
+//! A plugin that throttles implements [`throttling::ThrottlingPlugin`] and is exported by [`export_throttling!`].
+//!
 //! A plugin is a function of its configuration and its argument: it has no clock, no randomness, no files, no network,
 //! and every call may be made in a fresh instance. `wit/v0.1/plugin.wit` is the interface itself, for other languages.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
@@ -49,6 +51,7 @@ pub mod config;
 pub mod decimal;
 mod event;
 pub mod pattern;
+pub mod throttling;
 
 pub use bindings::pricing::exports::purser::plugin::pricing::{LineItem, Quote, Refusal, Unpriced};
 pub use bindings::pricing::purser::plugin::types::{Attribute, ConfigProblem, Quantity, UsageEvent};

@@ -92,7 +92,7 @@ fn verify() -> Description {
     .query::<VerificationQuery>()
     .answers_empty(200, "Progress, and the report.")
     .or::<Line<'_>>(NDJSON, Form::Lines)
-    .refuses(&[kinds::MAINTENANCE_RUNNING, kinds::NOT_FOUND])
+    .refuses(&[kinds::MAINTENANCE_RUNNING, kinds::NOT_FOUND, kinds::ACCOUNT_NOT_FOUND])
 }
 
 fn back_up() -> Description {

@@ -2,6 +2,7 @@
 //! fetched by `cargo xtask tools`, at the versions that `clients/` pins; nothing that is generated is kept.
 
 use crate::server::{ADMIN_KEY, Server, expect};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,7 +17,7 @@ fn tools(name: &str) -> PathBuf {
 }
 
 /// A program among Python's packages.
-fn python(program: &str) -> Command {
+pub(crate) fn python(program: &str) -> Command {
     Command::new(tools("python").join("bin").join(program))
 }
 
@@ -75,5 +76,33 @@ async fn the_document_is_valid() {
     let served = expect(&client, Call::get("/openapi.json"), 200).await;
     std::fs::write(&file, served.to_string()).unwrap();
     succeeds(python("openapi-spec-validator").arg(&file));
+    expect(&client, Call::get("/readyz"), 200).await;
+}
+
+/// Whatever is sent, the server answers as its document says, and never with a 5xx.
+#[tokio::test]
+async fn whatever_is_sent_is_answered_as_the_document_says() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path());
+    let client = server.client();
+    expect(&client, Call::put("/v1/accounts/acme", &json!({ "plan": "pro" })).unwrap(), 201).await;
+    let charge = json!({
+        "id": "evt_1", "account": "acme", "activity": "chat", "model": "gpt-4o-mini", "usage": {"input_tokens": 374},
+    });
+    expect(&client, Call::post("/v1/charges", &charge).unwrap(), 201).await;
+    let mut schemathesis = python("schemathesis");
+    schemathesis.arg("--config-file").arg(clients().join("schemathesis.toml"));
+    schemathesis.args(["run", &format!("{}/openapi.json", server.url)]).env("PURSER_KEY", ADMIN_KEY);
+    let tried = tokio::task::spawn_blocking(move || succeeds(&mut schemathesis));
+    // Streams of events have something to tell meanwhile.
+    for turn in 0.. {
+        if tried.is_finished() {
+            break;
+        }
+        let mut charge = charge.clone();
+        charge["id"] = json!(format!("meanwhile-{turn}"));
+        client.send(&Call::post("/v1/charges", &charge).unwrap()).await.unwrap();
+    }
+    tried.await.unwrap();
     expect(&client, Call::get("/readyz"), 200).await;
 }
