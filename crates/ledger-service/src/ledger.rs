@@ -299,7 +299,13 @@ impl Ledger {
 
     /// Books everything that is due by now, on every account. Returns how many accounts had something due.
     pub async fn run_due(&self) -> Result<usize, ServiceError> {
-        scheduler::run_due(self).await
+        let run = scheduler::run_due(self).await;
+        // What failed may have been a commit that the writer knows nothing of: of a key, of a delivery. Nobody else reopens
+        // the store.
+        if let (Err(ServiceError::StorageUnavailable { .. }), Ok(handle)) = (&run, self.handle()) {
+            handle.look_at_store();
+        }
+        run
     }
 
     /// Counts accounts and their open holds while commits go on, resting after each page of accounts for as many times as
