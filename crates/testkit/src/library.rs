@@ -38,7 +38,7 @@ impl Shelf {
 }
 
 impl PluginLibrary for Shelf {
-    fn plugin(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError> {
+    fn pricing(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError> {
         let is_there = self.look_for(digest, self.plugin.digest())?
             && self.look_for(config_digest, self.plugin.config_digest())?;
         Ok(is_there.then(|| self.plugin.clone() as Arc<dyn PricingPlugin>))
