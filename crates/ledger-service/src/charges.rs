@@ -140,7 +140,7 @@ impl Ledger {
         (request.keys, request.content, request.looked_up) = (wanted.keys, content, Some(account.sequence));
         let submitted = admitted.submitted();
         let answer = self.submit_one(request).await;
-        submitted.take_back_unless_done(&answer);
+        submitted.answered(&answer);
         self.charged(answer?)
     }
 
@@ -188,7 +188,7 @@ impl Ledger {
                 Ok(answers) => answers.next().unwrap_or(Err(ServiceError::Overloaded)),
                 Err(error) => Err(error.clone()),
             };
-            submitted.next().inspect(|submitted: &Submitted| submitted.take_back_unless_done(&answer));
+            submitted.next().into_iter().for_each(|submitted: Submitted| submitted.answered(&answer));
             answer.and_then(|written| self.charged(written))
         };
         (results.into_iter().map(|result| result.unwrap_or_else(&mut answer)).collect(), seen)

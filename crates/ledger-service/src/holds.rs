@@ -242,7 +242,7 @@ impl Ledger {
         };
         let submitted = admitted.submitted();
         let written = self.submit_one(request).await;
-        submitted.take_back_unless_done(&written);
+        submitted.answered(&written);
         let acted = self.acted(written?)?;
         drop(admitted);
         let recorded = acted.entry()?;

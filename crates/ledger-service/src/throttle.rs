@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::ports::throttling::{Action, Advice, Asked, Decision, Denial, Measure, Reading, ThrottlingPlugin, Window};
 use crate::releases::{Binding, Policy, Releases};
 use crate::writer::Written;
-use counters::{AccountCounters, CounterKey, Counts};
+use counters::{AccountCounters, CounterKey, Counts, UnderWay};
 use ledger_core::{Account, Amount, Timestamp, UsageEvent};
 use sliding::Counted;
 use std::sync::Arc;
@@ -61,11 +61,10 @@ impl<'a> Question<'a> {
     }
 }
 
-/// A request that was let through: it counts until this is dropped, unless it is kept.
+/// A request that was let through: it counts until this is dropped, unless it is submitted.
 #[derive(Default)]
 pub(crate) struct Admitted {
-    counted: Vec<(CounterKey, Counted)>,
-    account: Option<Arc<AccountCounters>>,
+    ticket: Option<Ticket>,
     /// Nobody else opens a hold on the account until this one is there to be counted.
     _opening: Option<OwnedMutexGuard<()>>,
 }
@@ -73,35 +72,36 @@ pub(crate) struct Admitted {
 impl Admitted {
     /// The request is on its way, and counts whether anybody waits for its answer or not.
     pub(crate) fn submitted(&mut self) -> Submitted {
-        Submitted { counted: std::mem::take(&mut self.counted), account: self.account.clone() }
-    }
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        take_back(self.account.as_deref(), &self.counted);
+        let mut ticket = self.ticket.take();
+        ticket.iter_mut().for_each(|ticket| ticket.counts = true);
+        Submitted { ticket }
     }
 }
 
 /// A request that was submitted.
 pub(crate) struct Submitted {
-    counted: Vec<(CounterKey, Counted)>,
-    account: Option<Arc<AccountCounters>>,
+    ticket: Option<Ticket>,
 }
 
 impl Submitted {
-    /// It may have come to nothing after all: refused, or the repetition of another.
-    pub(crate) fn take_back_unless_done(&self, answer: &Result<Written, ServiceError>) {
-        if !matches!(answer, Ok(Written::Done { .. })) {
-            take_back(self.account.as_deref(), &self.counted);
-        }
+    /// What came of it: where nothing did, since it was refused or repeats another, it does not count.
+    pub(crate) fn answered(mut self, answer: &Result<Written, ServiceError>) {
+        self.ticket.iter_mut().for_each(|ticket| ticket.counts = matches!(answer, Ok(Written::Done { .. })));
     }
 }
 
-fn take_back(account: Option<&AccountCounters>, counted: &[(CounterKey, Counted)]) {
-    if let Some(account) = account.filter(|_| !counted.is_empty()) {
-        let mut counts = account.lock();
-        counted.iter().for_each(|(key, counted)| counts.take_back(key, *counted));
+/// What a request under way is counted as.
+struct Ticket {
+    account: Arc<AccountCounters>,
+    number: u64,
+    counted: Vec<(CounterKey, Counted)>,
+    /// Whether it goes on counting once this is dropped.
+    counts: bool,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.account.end(self.number, if self.counts { &[] } else { &self.counted });
     }
 }
 
@@ -158,14 +158,26 @@ impl Ledger {
         };
         // Holds that were opened while this one waited are in the account as it is now.
         let account = if opening.is_some() { self.committed(&account.id)? } else { account.clone() };
-        self.decide(&asking, question, &account, &counters, seen).map(|counted| Admitted {
-            counted,
-            account: Some(counters),
-            _opening: opening,
-        })
+        let before = (seen.limits.len(), seen.advice.len());
+        loop {
+            // A no may rest on requests that come to nothing: it is final once those that came before it have ended.
+            let (decided, waiting) = self.decide(&asking, question, &account, &counters, seen);
+            match decided {
+                Ok(ticket) => return Ok(Admitted { ticket: Some(ticket), _opening: opening }),
+                Err(error @ ServiceError::Throttled { .. }) => {
+                    if !counters.has_room_after(waiting).await {
+                        return Err(error);
+                    }
+                    seen.limits.truncate(before.0);
+                    seen.advice.truncate(before.1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
-    /// The same where it may block, for what opens no hold.
+    /// The same where it may block, for what opens no hold. It waits for no request under way, which may be of the same
+    /// batch.
     pub(crate) fn admit_blocking(
         &self,
         releases: &Releases,
@@ -184,17 +196,37 @@ impl Ledger {
             self.counters().count_credits();
             counters.make(self.store(), account.number, &missing(&asking, &counters), self.now())?;
         }
-        let counted = self.decide(&asking, question, account, &counters, seen)?;
-        Ok(Admitted { counted, account: Some(counters), _opening: None })
+        let (decided, _) = self.decide(&asking, question, account, &counters, seen);
+        Ok(Admitted { ticket: Some(decided?), _opening: None })
     }
 
-    /// Reads, decides and counts under the account's lock.
+    /// Reads, decides and counts under the account's lock. Besides, what was under way then.
     fn decide(
         &self,
         asking: &[Asking<'_>],
         question: &Question<'_>,
         account: &Account,
-        counters: &AccountCounters,
+        counters: &Arc<AccountCounters>,
+        seen: &mut Seen,
+    ) -> (Result<Ticket, ServiceError>, UnderWay) {
+        let mut counts = counters.lock();
+        let counted = self.decide_on(asking, question, account, &mut counts, seen);
+        let under_way = counts.under_way();
+        let ticket = counted.map(|counted| Ticket {
+            account: counters.clone(),
+            number: counts.begin(),
+            counted,
+            counts: false,
+        });
+        (ticket, under_way)
+    }
+
+    fn decide_on(
+        &self,
+        asking: &[Asking<'_>],
+        question: &Question<'_>,
+        account: &Account,
+        counts: &mut Counts,
         seen: &mut Seen,
     ) -> Result<Vec<(CounterKey, Counted)>, ServiceError> {
         let now = self.now();
@@ -207,12 +239,11 @@ impl Ledger {
             remaining_permille: remaining_permille(account),
             hold_age_ms: question.opened_at.map(|at| u64::try_from(now.millis() - at.millis()).unwrap_or(0)),
         };
-        let mut counts = counters.lock();
         let mut readings = Vec::with_capacity(asking.len());
         let mut decisions = Vec::with_capacity(asking.len());
         for policy in asking {
             let read: Vec<Reading> =
-                policy.windows().map(|(_, key)| reading(key, policy.policy, account, &mut counts, now)).collect();
+                policy.windows().map(|(_, key)| reading(key, policy.policy, account, counts, now)).collect();
             let decided = policy.binding.plugin.decide(&asked, &read);
             readings.push(read);
             let decided = decided.map_err(|(failure, detail)| ServiceError::PluginFailed {
@@ -245,7 +276,7 @@ impl Ledger {
                     counted.push(counts.add(key, now));
                 }
                 if let Some(limit) = window.limit {
-                    let reading = if counts_now { counted_in(window, key, *reading, &mut counts, now) } else { *reading };
+                    let reading = if counts_now { counted_in(window, key, *reading, counts, now) } else { *reading };
                     seen.limits.push(LimitSeen {
                         name: window.name.clone(),
                         measure: window.measure,

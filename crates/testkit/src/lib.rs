@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "this is test code, and panicking is how it fails")]
 
+mod at_most;
 mod faulty;
 mod library;
 mod plugin;
 mod sender;
 
+pub use at_most::AtMost;
 pub use faulty::FaultyStore;
 pub use library::Shelf;
 pub use plugin::PerUnit;

@@ -11,9 +11,10 @@ use crate::throttle::sliding::{Counted, Sliding};
 use ledger_core::{AccountNumber, Body, Entry, Timestamp, UsageEvent};
 use ledger_store::{EntryQuery, LedgerStore, Recorded, StoreError};
 use rustc_hash::FxHashMap;
-use std::collections::hash_map;
+use std::collections::{BTreeSet, hash_map};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// How many counters an account may have. Agents and models are names that callers make up: those beyond it share one.
 const COUNTERS_PER_ACCOUNT_MAX: usize = 10_000;
@@ -117,6 +118,8 @@ pub(crate) struct AccountCounters {
     counts: Mutex<Counts>,
     /// What the writer has committed and nobody has counted yet: so that it never waits for a policy that decides.
     spent: Mutex<Vec<Spent>>,
+    /// Woken when a request under way has ended.
+    ended: Notify,
     /// Held by whoever opens a hold that a policy counts, from the reading to the commit.
     pub(crate) opening: Arc<tokio::sync::Mutex<()>>,
     /// Held by whoever makes counters of the journal.
@@ -128,6 +131,20 @@ pub(crate) struct AccountCounters {
 pub(crate) struct Counts {
     requests: FxHashMap<CounterKey, Sliding>,
     credits: FxHashMap<CounterKey, Credits>,
+    /// The numbers of the requests that are under way.
+    under_way: BTreeSet<u64>,
+    /// The number of the next one.
+    next_number: u64,
+    /// How many were taken back.
+    taken_back: u64,
+}
+
+/// What was under way at some time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnderWay {
+    /// Requests with lower numbers.
+    before: u64,
+    taken_back: u64,
 }
 
 impl AccountCounters {
@@ -136,6 +153,40 @@ impl AccountCounters {
         let mut counts = unpoisoned(&self.counts);
         counts.count(&std::mem::take(&mut *unpoisoned(&self.spent)));
         counts
+    }
+
+    /// Ends a request, and takes back what it was counted as, if it came to nothing.
+    pub(crate) fn end(&self, number: u64, to_take_back: &[(CounterKey, Counted)]) {
+        let is_worth_a_look = {
+            let mut counts = self.lock();
+            let was_first = counts.under_way.first() == Some(&number);
+            counts.under_way.remove(&number);
+            to_take_back.iter().for_each(|(key, counted)| counts.take_back(key, *counted));
+            counts.taken_back += u64::from(!to_take_back.is_empty());
+            was_first || !to_take_back.is_empty()
+        };
+        if is_worth_a_look {
+            self.ended.notify_waiters();
+        }
+    }
+
+    /// Waits until what was under way has ended, or something was taken back: whether it was.
+    pub(crate) async fn has_room_after(&self, then: UnderWay) -> bool {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // From here on nothing is missed.
+            ended.as_mut().enable();
+            {
+                let counts = unpoisoned(&self.counts);
+                if counts.taken_back != then.taken_back {
+                    return true;
+                }
+                if counts.under_way.first().is_none_or(|first| *first >= then.before) {
+                    return false;
+                }
+            }
+            ended.await;
+        }
     }
 
     fn note(&self, spent: Spent) {
@@ -198,6 +249,19 @@ impl Counts {
         }
     }
 
+    /// What is under way now.
+    pub(crate) fn under_way(&self) -> UnderWay {
+        UnderWay { before: self.next_number, taken_back: self.taken_back }
+    }
+
+    /// Begins a request, and gives its number.
+    pub(crate) fn begin(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        self.under_way.insert(number);
+        number
+    }
+
     /// Whether a counter of credits has been made of the journal.
     pub(crate) fn has(&self, key: &CounterKey) -> bool {
         self.credits.contains_key(key)
@@ -222,7 +286,7 @@ impl Counts {
     }
 
     /// Takes back a request that came to nothing.
-    pub(crate) fn take_back(&mut self, key: &CounterKey, counted: Counted) {
+    fn take_back(&mut self, key: &CounterKey, counted: Counted) {
         if let hash_map::Entry::Occupied(mut entry) = self.requests.entry(key.clone()) {
             entry.get_mut().take_back(counted);
         }
@@ -231,7 +295,7 @@ impl Counts {
     fn sweep(&mut self, now: Timestamp) -> bool {
         self.requests.retain(|_, sliding| !sliding.is_empty(now.millis()));
         self.credits.retain(|_, credits| !credits.sliding.is_empty(now.millis()));
-        self.requests.is_empty() && self.credits.is_empty()
+        self.requests.is_empty() && self.credits.is_empty() && self.under_way.is_empty()
     }
 }
 
