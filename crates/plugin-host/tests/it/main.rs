@@ -3,3 +3,4 @@
 
 mod hostile;
 mod shipped;
+mod throttling;
