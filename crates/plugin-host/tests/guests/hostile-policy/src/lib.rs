@@ -10,6 +10,8 @@ use std::hint::black_box;
 
 pub struct Hostile {
     windows: Vec<Window>,
+    /// Misbehave in this way, whatever the model.
+    always: Option<String>,
 }
 
 const MESSAGES_MAX: u64 = 20;
@@ -35,7 +37,8 @@ impl ThrottlingPlugin for Hostile {
                 Window { measure: Measure::OpenHolds, ..window("calls", 35 * 24 * 60 * 60) },
             ],
         };
-        Ok(Self { windows })
+        let always = config.strip_prefix("\"always ").and_then(|rest| rest.strip_suffix('"'));
+        Ok(Self { windows, always: always.map(str::to_owned) })
     }
 
     fn windows(&self) -> Vec<Window> {
@@ -43,7 +46,7 @@ impl ThrottlingPlugin for Hostile {
     }
 
     fn decide(&self, request: &Request, readings: &[Reading]) -> Decision {
-        match request.event.model.as_deref().unwrap_or_default() {
+        match self.always.as_deref().or(request.event.model.as_deref()).unwrap_or_default() {
             "loop" => spin(),
             "panic" => panic!("no"),
             "memory" => hoard(),
