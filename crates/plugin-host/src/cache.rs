@@ -1,5 +1,8 @@
-//! Compiled code on disk, by the digests of what it was compiled from, so that a start compiles nothing again.
+//! Compiled code on disk, by the digests of what it was compiled from, so that a start compiles nothing again. What the
+//! plugin told when it was configured lies in the same file: it is not configured again either.
 
+use crate::world::World;
+use ledger_core::Digest;
 use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,22 +11,27 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The file of compiled code for a component with a configuration, on this engine.
-pub(crate) fn file_of(folder: &Path, component: &str, config: &str, engine: &Engine) -> PathBuf {
+/// The file for a component of a world with a configuration, on this engine. Whole digests: whoever may upload a plugin
+/// must not be able to find a second one that shares its file.
+pub(crate) fn file_of(folder: &Path, world: World, component: Digest, config: Digest, engine: &Engine) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
     let engine = hasher.finish();
-    folder.join(format!("{}-{}-{engine:016x}.cwasm", &component[..16], &config[..16]))
+    folder.join(format!("{world}-{}-{}-{engine:016x}.cwasm", component.hex(), config.hex()))
 }
 
-/// Loads compiled code; `None` where there is none that can be trusted.
-pub(crate) fn load(path: &Path, engine: &Engine) -> Option<Component> {
+/// Loads compiled code, and what was told; `None` where there is none that can be trusted.
+pub(crate) fn load(path: &Path, engine: &Engine) -> Option<(Component, String)> {
     let bytes = fs::read(path).ok()?;
-    let (hash, code) = bytes.split_at_checked(32)?;
-    if Sha256::digest(code).as_slice() != hash {
+    let (hash, content) = bytes.split_at_checked(HASH_BYTES)?;
+    if Sha256::digest(content).as_slice() != hash {
         tracing::warn!(path = %path.display(), "cached compiled code is damaged; compiling again");
         return None;
     }
+    let (length, content) = content.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (told, code) = content.split_at_checked(length)?;
+    let told = std::str::from_utf8(told).ok()?.to_owned();
     #[allow(
         unsafe_code,
         reason = "wasmtime runs what it deserializes without a check, so the bytes must be its own. They are: this \
@@ -31,13 +39,20 @@ pub(crate) fn load(path: &Path, engine: &Engine) -> Option<Component> {
                   since, and the file's name holds the engine's compatibility hash"
     )]
     // SAFETY: see the reason above; whoever can write to the data directory can do anything to this process anyway.
-    unsafe { Component::deserialize(engine, code) }.ok()
+    let component = unsafe { Component::deserialize(engine, code) }.ok()?;
+    Some((component, told))
 }
 
-/// Writes compiled code so that a reader sees all of it or nothing.
-pub(crate) fn store(path: &Path, code: &[u8]) -> io::Result<()> {
-    let mut bytes = Sha256::digest(code).to_vec();
-    bytes.extend_from_slice(code);
+const HASH_BYTES: usize = 32;
+
+/// Writes compiled code and what was told, so that a reader sees all of it or nothing.
+pub(crate) fn store(path: &Path, told: &str, code: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(told.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut content = length.to_le_bytes().to_vec();
+    content.extend_from_slice(told.as_bytes());
+    content.extend_from_slice(code);
+    let mut bytes = Sha256::digest(&content).to_vec();
+    bytes.append(&mut content);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }

@@ -1,18 +1,118 @@
-//! One instance of a plugin, and the calls made in it.
+//! A component that can be called, its instances, and the calls made in them.
 
 use crate::engine::TICK_MS;
+use crate::error::{ConfigProblem, PrepareError};
+use crate::failure::Failure;
+use crate::kind::Kind;
 use crate::limits::{Limiter, Limits};
-use crate::wit::v0_1::{self, Borrowed, PricingPluginPre};
-use ledger_core::{LineItem, UsageEvent};
-use ledger_service::ports::{PluginFailure, PricingError};
-use wasmtime::{Engine, Store, Trap};
+use crate::validate::Rejected;
+use crate::wit::v0_1;
+use std::marker::PhantomData;
+use wasmtime::Store;
+use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Linker};
 
-/// A store for one instance, under limits.
-pub(crate) fn store(engine: &Engine, memory_bytes: usize, fuel: u64, deadline_ms: u64) -> Store<Limiter> {
-    let mut store = Store::new(engine, Limiter::new(memory_bytes));
-    store.limiter(|limiter| limiter);
-    set_budget(&mut store, fuel, deadline_ms);
-    store
+/// A compiled component whose functions have been found.
+pub(crate) struct Callable<K: Kind> {
+    pre: InstancePre<Limiter>,
+    configure: ComponentExportIndex,
+    function: ComponentExportIndex,
+    kind: PhantomData<fn() -> K>,
+}
+
+/// An instance that is alive.
+pub(crate) struct Live<K: Kind> {
+    store: Store<Limiter>,
+    function: K::Function,
+}
+
+/// A store with an instance in it that has taken its configuration, and what it told.
+pub(crate) struct Configured<K: Kind> {
+    pub(crate) store: Store<Limiter>,
+    pub(crate) instance: Instance,
+    pub(crate) told: K::Told,
+}
+
+/// How a failure is told that happened while the configuration was loaded.
+const LOADING: &str = "while it loads its configuration";
+/// Most problems of a configuration that are told, and the longest text of each. A guest can say a lot.
+const PROBLEMS_MAX: usize = 100;
+const PROBLEM_BYTES_MAX: usize = 1024;
+
+impl<K: Kind> Callable<K> {
+    /// Links a component with nothing, and finds its functions.
+    pub(crate) fn new(component: &Component) -> Result<Self, PrepareError> {
+        let interface = K::WORLD.interface();
+        let missing = |function: &str| Rejected::Mistyped(format!("{interface} has no function {function}"));
+        let instance = component.get_export_index(None, interface);
+        let find = |function: &str| {
+            let index = instance.as_ref().and_then(|instance| component.get_export_index(Some(instance), function));
+            index.ok_or_else(|| missing(function))
+        };
+        let (configure, function) = (find("configure")?, find(K::FUNCTION)?);
+        let pre = Linker::<Limiter>::new(component.engine()).instantiate_pre(component)?;
+        Ok(Self { pre, configure, function, kind: PhantomData })
+    }
+
+    /// Instantiates a component and loads the configuration into it, under the limits for that.
+    pub(crate) fn configure(&self, config: &str, limits: &Limits) -> Result<Configured<K>, PrepareError> {
+        let mut store = self.store(limits);
+        set_budget(&mut store, limits.configure_fuel, limits.configure_deadline_ms);
+        let failed = |store: &Store<Limiter>, error| PrepareError::failed(LOADING, &Failure::of(store, &error));
+        let instance = self.pre.instantiate(&mut store).map_err(|error| failed(&store, error))?;
+        let mistyped = |error: wasmtime::Error| Rejected::Mistyped(format!("{}: {error:#}", K::WORLD.interface()));
+        K::find(&mut store, &instance, &self.function).map_err(mistyped)?;
+        let configure = instance
+            .get_typed_func::<(&str,), (Result<K::Configured, Vec<v0_1::ConfigProblem>>,)>(&mut store, self.configure)
+            .map_err(mistyped)?;
+        match configure.call(&mut store, (config,)) {
+            Ok((Ok(configured),)) => {
+                let told = K::told(configured).map_err(PrepareError::Config)?;
+                Ok(Configured { store, instance, told })
+            }
+            Ok((Err(problems),)) => Err(PrepareError::Config(told_problems(problems))),
+            Err(error) => Err(failed(&store, error)),
+        }
+    }
+
+    /// Makes an instance: of a snapshot, or of a component that is configured first.
+    pub(crate) fn start(&self, config: Option<&str>, limits: &Limits) -> Result<Live<K>, Failure> {
+        let (mut store, instance) = match config {
+            None => {
+                let mut store = self.store(limits);
+                let instance = self.pre.instantiate(&mut store).map_err(|error| Failure::of(&store, &error))?;
+                (store, instance)
+            }
+            Some(config) => match self.configure(config, limits) {
+                Ok(Configured { store, instance, .. }) => (store, instance),
+                Err(PrepareError::Failed(kind, detail)) => return Err(Failure { kind, detail }),
+                Err(PrepareError::Config(_) | PrepareError::Rejected(_) | PrepareError::Host(_)) => {
+                    return Err(Failure::bad_answer("the configuration that was accepted is now refused"));
+                }
+            },
+        };
+        let function = K::find(&mut store, &instance, &self.function).map_err(|error| Failure::of(&store, &error))?;
+        Ok(Live { store, function })
+    }
+
+    /// A store for one instance, under the limits of a call.
+    fn store(&self, limits: &Limits) -> Store<Limiter> {
+        let mut store = Store::new(self.pre.engine(), Limiter::new(limits.memory_bytes));
+        store.limiter(|limiter| limiter);
+        store.set_hostcall_fuel(limits.output_bytes_max);
+        set_budget(&mut store, limits.fuel, limits.deadline_ms);
+        store
+    }
+}
+
+impl<K: Kind> Live<K> {
+    /// Asks the guest, with the whole budget of a call. Returns its answer and the fuel that the call used. After a
+    /// failure the instance must not be asked again.
+    pub(crate) fn ask(&mut self, question: K::Question<'_>, limits: &Limits) -> Result<(K::Answer, u64), Failure> {
+        set_budget(&mut self.store, limits.fuel, limits.deadline_ms);
+        let answer = K::ask(&mut self.store, self.function, question, limits)?;
+        let left = self.store.get_fuel().unwrap_or(0);
+        Ok((answer, limits.fuel.saturating_sub(left)))
+    }
 }
 
 fn set_budget(store: &mut Store<Limiter>, fuel: u64, deadline_ms: u64) {
@@ -22,75 +122,17 @@ fn set_budget(store: &mut Store<Limiter>, fuel: u64, deadline_ms: u64) {
     store.set_epoch_deadline(deadline_ms.div_ceil(TICK_MS) + 1);
 }
 
-/// An instance that is alive.
-pub(crate) struct Live {
-    store: Store<Limiter>,
-    plugin: v0_1::PricingPlugin,
-}
-
-impl Live {
-    /// Instantiates a snapshot, or a component that is configured first.
-    pub(crate) fn start(
-        engine: &Engine,
-        pre: &PricingPluginPre<Limiter>,
-        config: Option<&str>,
-        limits: &Limits,
-    ) -> Result<Self, PricingError> {
-        let mut store = store(engine, limits.memory_bytes, limits.fuel, limits.deadline_ms);
-        store.set_hostcall_fuel(limits.output_bytes_max);
-        if config.is_some() {
-            set_budget(&mut store, limits.configure_fuel, limits.configure_deadline_ms);
-        }
-        let plugin = match pre.instantiate(&mut store) {
-            Ok(plugin) => plugin,
-            Err(error) => return Err(failure(&store, &error)),
-        };
-        let mut live = Self { store, plugin };
-        if let Some(config) = config {
-            let configured = live.plugin.purser_plugin_pricing().call_configure(&mut live.store, config);
-            match configured {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) => {
-                    let reason = "the configuration that was accepted is now refused".to_owned();
-                    return Err(PricingError::Failed(PluginFailure::BadAnswer, reason));
-                }
-                Err(error) => return Err(failure(&live.store, &error)),
-            }
-        }
-        Ok(live)
-    }
-
-    /// Prices an event, with the whole budget of a call. Returns the lines and the fuel that the call used. After a
-    /// failure the instance must not be called again.
-    pub(crate) fn price(&mut self, event: &UsageEvent, limits: &Limits) -> Result<(Vec<LineItem>, u64), PricingError> {
-        let borrowed = Borrowed::new(event);
-        if borrowed.bytes() > limits.input_bytes_max {
-            let reason = format!("the event has more than {} bytes", limits.input_bytes_max);
-            return Err(PricingError::InvalidUsage(reason));
-        }
-        set_budget(&mut self.store, limits.fuel, limits.deadline_ms);
-        let answered = self.plugin.purser_plugin_pricing().call_price(&mut self.store, borrowed.view());
-        match answered {
-            Ok(answered) => {
-                let left = self.store.get_fuel().unwrap_or(0);
-                Ok((v0_1::answer(answered, limits.items_max)?, limits.fuel.saturating_sub(left)))
-            }
-            Err(error) => Err(failure(&self.store, &error)),
-        }
-    }
-}
-
-/// What a failed call means.
-pub(crate) fn failure(store: &Store<Limiter>, error: &wasmtime::Error) -> PricingError {
-    let detail = format!("{error:#}");
-    let kind = match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => PluginFailure::OutOfFuel,
-        Some(Trap::Interrupt) => PluginFailure::Deadline,
-        // A guest that is denied memory ends in some trap of its own; the denial is what happened.
-        _ if store.data().denied => PluginFailure::Memory,
-        Some(_) => PluginFailure::Trap,
-        // Without a trap it was the host that could not take the answer: too much of it, or not what the types say.
-        None => PluginFailure::BadAnswer,
+/// What a plugin says of its configuration, within bounds.
+fn told_problems(problems: Vec<v0_1::ConfigProblem>) -> Vec<ConfigProblem> {
+    let cut = |mut text: String| {
+        text.truncate(text.floor_char_boundary(PROBLEM_BYTES_MAX));
+        text
     };
-    PricingError::Failed(kind, detail)
+    let problem = |p: v0_1::ConfigProblem| ConfigProblem { path: cut(p.path), reason: cut(p.reason) };
+    let mut told: Vec<ConfigProblem> = problems.into_iter().take(PROBLEMS_MAX).map(problem).collect();
+    if told.is_empty() {
+        let reason = "the plugin refuses it, and names no problem".to_owned();
+        told.push(ConfigProblem { path: String::new(), reason });
+    }
+    told
 }

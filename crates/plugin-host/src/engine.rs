@@ -30,10 +30,10 @@ impl Engines {
         let mut pool = PoolingAllocationConfig::default();
         pool.total_component_instances(slots)
             .total_core_instances(slots * CORE_INSTANCES)
-            .total_memories(slots)
+            .total_memories(slots * MEMORIES)
             .total_tables(slots * TABLES)
             .max_core_instances_per_component(CORE_INSTANCES)
-            .max_memories_per_component(1)
+            .max_memories_per_component(MEMORIES)
             .max_tables_per_component(TABLES)
             .max_component_instance_size(1 << 20)
             .max_core_instance_size(1 << 20)
@@ -72,8 +72,11 @@ impl Drop for Engines {
 
 /// A component made by wit-component has one core instance for the code and a few that adapt it.
 const CORE_INSTANCES: u32 = 8;
-const TABLES: u32 = 4;
+pub(crate) const TABLES: u32 = 4;
+pub(crate) const MEMORIES: u32 = 1;
 
+/// What both engines have in common. Compiling takes one core in either, since wasmtime is built without its feature
+/// `parallel-compilation`: the others are for requests.
 fn base(limits: &Limits) -> Config {
     let mut config = Config::new();
     config

@@ -35,6 +35,11 @@ impl Slots {
         Some(Slot(self))
     }
 
+    /// How many are free.
+    pub(crate) fn free(&self) -> u32 {
+        self.counts().free
+    }
+
     fn counts(&self) -> MutexGuard<'_, Counts> {
         // The counts are right whoever panicked: each changes in one step.
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)

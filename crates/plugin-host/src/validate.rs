@@ -1,7 +1,9 @@
 //! What a component must be before anything of it runs.
 
+use crate::engine::{MEMORIES, TABLES};
 use crate::limits::Limits;
-use crate::wit::v0_1::{PRICING, TYPES};
+use crate::wit::v0_1::TYPES;
+use crate::world::World;
 use ledger_core::Digest;
 use std::fmt;
 use wasmtime::Engine;
@@ -14,7 +16,7 @@ pub struct Description {
     /// The SHA-256 of its bytes.
     pub digest: Digest,
     /// The world that it is of.
-    pub world: &'static str,
+    pub world: World,
     /// What it imports: types at most.
     pub imports: Vec<String>,
     /// What it exports.
@@ -44,6 +46,24 @@ pub enum Rejected {
         /// What it exports instead.
         exports: Vec<String>,
     },
+    /// It is made for another version of the interface.
+    OtherVersion {
+        /// What it exports of the interface.
+        exports: Vec<String>,
+    },
+    /// It exports more than one world.
+    ManyWorlds,
+    /// It is of another world than is needed.
+    OtherWorld {
+        /// What it is of.
+        found: World,
+        /// What is needed.
+        needed: World,
+    },
+    /// What it exports has the right name, and not the right type.
+    Mistyped(String),
+    /// It needs more memories, memory or tables than an instance gets.
+    TooDemanding(String),
 }
 
 impl fmt::Display for Rejected {
@@ -64,11 +84,33 @@ impl fmt::Display for Rejected {
                 imports.join(", ")
             ),
             Self::MissingExport { exports } => {
-                let exports = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-                write!(f, "the component must export {PRICING}, and exports {exports}")
+                write!(f, "the component must export {}, and exports {}", spoken(" or "), listed(exports))
             }
+            Self::OtherVersion { exports } => write!(
+                f,
+                "the component exports {}, and this server speaks {}; build it with the WIT of that version",
+                listed(exports),
+                spoken(" and ")
+            ),
+            Self::ManyWorlds => {
+                write!(f, "the component exports {}; a plugin is of one world, so make two of it", spoken(" and "))
+            }
+            Self::OtherWorld { found, needed } => {
+                write!(f, "the component is a {found}, and a {needed} is needed here")
+            }
+            Self::Mistyped(reason) => write!(f, "the component is not of the WIT that it names: {reason}"),
+            Self::TooDemanding(reason) => write!(f, "the component {reason}"),
         }
     }
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+}
+
+/// What this server speaks.
+fn spoken(between: &str) -> String {
+    World::ALL.map(World::interface).join(between)
 }
 
 impl std::error::Error for Rejected {}
@@ -89,6 +131,12 @@ pub(crate) fn validate(engine: &Engine, bytes: &[u8], limits: &Limits) -> Result
     let component = Component::from_binary(engine, bytes).map_err(|error| Rejected::Invalid(format!("{error:#}")))?;
     let types = component.component_type();
     let imports: Vec<String> = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
+    let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let world = world_of(&exports);
+    // What is made for another version imports types of that version too: the version is the reason that helps.
+    if let Err(rejected @ Rejected::OtherVersion { .. }) = world {
+        return Err(rejected);
+    }
     let forbidden: Vec<String> = types
         .imports(engine)
         .filter(|(name, item)| *name != TYPES || !only_types(engine, &item.ty))
@@ -97,14 +145,57 @@ pub(crate) fn validate(engine: &Engine, bytes: &[u8], limits: &Limits) -> Result
     if !forbidden.is_empty() {
         return Err(Rejected::ForbiddenImports(forbidden));
     }
-    let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    if !exports.iter().any(|name| name == PRICING) {
-        return Err(Rejected::MissingExport { exports });
-    }
-    let description =
-        Description { digest: Digest::of(bytes), world: "pricing-plugin", imports, exports, bytes: bytes.len() };
+    let world = world?;
+    demands(&component, limits)?;
+    let description = Description { digest: Digest::of(bytes), world, imports, exports, bytes: bytes.len() };
     Ok((description, component))
 }
+
+/// The world that a component is of, by its exports.
+fn world_of(exports: &[String]) -> Result<World, Rejected> {
+    let of = |world: World| exports.iter().any(|name| name == world.interface());
+    match (of(World::Pricing), of(World::Throttling)) {
+        (true, true) => Err(Rejected::ManyWorlds),
+        (true, false) => Ok(World::Pricing),
+        (false, true) => Ok(World::Throttling),
+        (false, false) => {
+            // The same interfaces with another version behind the `@`, or with none.
+            let unversioned = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+            let ours = World::ALL.map(|world| unversioned(world.interface()));
+            let others: Vec<String> =
+                exports.iter().filter(|name| ours.contains(&unversioned(name))).cloned().collect();
+            if others.is_empty() {
+                Err(Rejected::MissingExport { exports: exports.to_vec() })
+            } else {
+                Err(Rejected::OtherVersion { exports: others })
+            }
+        }
+    }
+}
+
+/// Holds what a component needs from its start to what a slot has, which the engine of calls would otherwise refuse when
+/// it compiles.
+fn demands(component: &Component, limits: &Limits) -> Result<(), Rejected> {
+    let Some(needed) = component.resources_required() else {
+        // It takes modules as arguments, which nobody gives it.
+        return Err(Rejected::TooDemanding("imports modules, which a plugin cannot".to_owned()));
+    };
+    let bytes = needed.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE_BYTES);
+    if needed.num_memories > MEMORIES || needed.num_tables > TABLES {
+        let reason = format!(
+            "has {} memories and {} tables; an instance gets {MEMORIES} and {TABLES}",
+            needed.num_memories, needed.num_tables
+        );
+        return Err(Rejected::TooDemanding(reason));
+    }
+    if usize::try_from(bytes).is_ok_and(|bytes| bytes <= limits.memory_bytes) {
+        return Ok(());
+    }
+    let reason = format!("starts with {bytes} bytes of memory; an instance gets {}", limits.memory_bytes);
+    Err(Rejected::TooDemanding(reason))
+}
+
+const WASM_PAGE_BYTES: u64 = 64 << 10;
 
 /// Whether an import is an instance that holds types and nothing to call.
 fn only_types(engine: &Engine, item: &ComponentItem) -> bool {

@@ -128,6 +128,7 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Arrows { from: "per-model-rates", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "call-minutes", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "hostile-guest", to: &["plugin-sdk"] }, PLUGINS),
+    (Rule::Arrows { from: "hostile-policy", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "rate-import", to: &["plugin-sdk"] }, TOOLS),
     (Rule::Arrows { from: "purser-config", to: &["ledger-core"] }, TOOLS),
     (Rule::Arrows { from: "trace-replay", to: &["ledger-core"] }, TOOLS),

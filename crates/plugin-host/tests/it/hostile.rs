@@ -1,9 +1,10 @@
 //! Guests that misbehave. Each gets a typed failure within its bounds, and the next good call is as if nothing had been.
 
+use crate::crafted::Parts;
 use crate::shipped::{component, event};
 use ledger_core::UsageEvent;
 use ledger_service::ports::{PluginFailure, PricingError, PricingPlugin};
-use plugin_host::{Limits, PluginHost, PrepareError, Prepared, Rejected};
+use plugin_host::{Limits, PluginHost, PrepareError, Prepared};
 use std::time::{Duration, Instant};
 
 fn hostile() -> Vec<u8> {
@@ -116,30 +117,137 @@ fn misbehaviour_while_configured_is_named_too() {
 }
 
 #[test]
-fn what_is_no_plugin_is_refused_with_its_reason() {
-    let host = PluginHost::new(Limits { component_bytes_max: 1 << 20, ..Limits::default() }, None).unwrap();
-    let shipped = component("call-minutes");
-    let encode = |text: &str| wat::parse_str(text).unwrap();
-    let wasi = encode(r#"(component (import "wasi:clocks/wall-clock@0.2.0" (instance (export "now" (func)))))"#);
-    let smuggled = encode(r#"(component (import "purser:plugin/types@0.1.0" (instance (export "now" (func)))))"#);
-    for (bytes, reason) in [
-        (wasi, "wasi:clocks/wall-clock@0.2.0"),
-        (smuggled, "purser:plugin/types@0.1.0"),
-        (encode("(component)"), "must export purser:plugin/pricing@0.1.0"),
-        (encode("(module)"), "core module"),
-        (b"(component)".to_vec(), "does not begin"),
-        (Vec::new(), "does not begin"),
-        (shipped[..shipped.len() / 2].to_vec(), "no valid component"),
-        (shipped[..8].to_vec(), "must export"),
-        (vec![0; 2 << 20], "at most 1048576"),
+fn what_no_compiler_makes_is_contained_and_named_too() {
+    use PluginFailure::{BadAnswer, OutOfFuel, Trap};
+    let limits = Limits { fuel: 100_000_000, deadline_ms: 10_000, ..Limits::default() };
+    let host = PluginHost::new(limits, None).unwrap();
+    let once = |price| Parts { price, ..Parts::default() };
+    for (what, parts, expected) in [
+        ("nothing", Parts::default(), Ok(0)),
+        ("a loop", once("(loop (br 0)) (unreachable)"), Err(OutOfFuel)),
+        (
+            "a loop in an allocation",
+            Parts {
+                fields: r#"(memory (export "memory") 1) (global $next (mut i32) (i32.const 1024)) (global $on (mut i32) (i32.const 0))"#,
+                realloc:
+                    "(loop (br_if 0 (global.get $on))) (global.set $next (i32.add (global.get $next) (local.get 3)))
+                    (global.get $next)",
+                configure: "(global.set $on (i32.const 1)) (i32.const 16)",
+                ..Parts::default()
+            },
+            Err(OutOfFuel),
+        ),
+        ("a loop once the answer was read", Parts { post_price: "(loop (br 0))", ..Parts::default() }, Err(OutOfFuel)),
+        ("a trap once the answer was read", Parts { post_price: "(unreachable)", ..Parts::default() }, Err(Trap)),
+        (
+            "recursion",
+            Parts {
+                fields: r#"(memory (export "memory") 1) (global $next (mut i32) (i32.const 1024))
+                    (func $down (param i64) (result i64) (i64.add (call $down (local.get 0)) (i64.const 1)))"#,
+                price: "(drop (call $down (i64.const 1))) (i32.const 32)",
+                ..Parts::default()
+            },
+            Err(Trap),
+        ),
+        ("an answer outside of its memory", once("(i32.const 65536)"), Err(BadAnswer)),
+        ("an answer across the end of its memory", once("(i32.const 65532)"), Err(BadAnswer)),
+        ("an answer that is not aligned", once("(i32.const 33)"), Err(BadAnswer)),
+        (
+            "neither a quote nor a refusal",
+            once("(i32.store8 (i32.const 32) (i32.const 2)) (i32.const 32)"),
+            Err(BadAnswer),
+        ),
+        (
+            "more lines than memory",
+            once("(i32.store (i32.const 40) (i32.const 0x7fffffff)) (i32.const 32)"),
+            Err(BadAnswer),
+        ),
+        (
+            "a label that is no text",
+            once(
+                "(i32.store (i32.const 36) (i32.const 64)) (i32.store (i32.const 40) (i32.const 1))
+                (i32.store (i32.const 64) (i32.const 200)) (i32.store (i32.const 68) (i32.const 1))
+                (i32.store8 (i32.const 200) (i32.const 255)) (i32.const 32)",
+            ),
+            Err(BadAnswer),
+        ),
     ] {
-        match host.prepare(&bytes, "{}") {
-            Err(PrepareError::Rejected(rejected)) => {
-                let said = rejected.to_string();
-                assert!(said.contains(reason), "{said}");
-                assert!(!matches!(rejected, Rejected::ForbiddenImports(ref imports) if imports.is_empty()));
-            }
-            other => panic!("{reason}: {other:?}"),
+        let plugin = host.prepare(&parts.component(), "{}").unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(plugin.has_snapshot(), "{what}");
+        let found = match answer(&plugin, "") {
+            Err(PricingError::Failed(failure, _)) => Err(failure),
+            other => Ok(other.unwrap()),
+        };
+        assert_eq!(found, expected, "{what}");
+    }
+}
+
+#[test]
+fn what_fails_before_it_is_configured_is_named_too() {
+    use PluginFailure::{Memory, OutOfFuel, Trap};
+    let host = PluginHost::new(Limits { configure_fuel: 100_000_000, ..Limits::default() }, None).unwrap();
+    for (what, parts, expected) in [
+        (
+            "a loop at its start",
+            Parts {
+                fields: r#"(memory (export "memory") 1) (global $next (mut i32) (i32.const 1024)) (start $s) (func $s (loop (br 0)))"#,
+                ..Parts::default()
+            },
+            OutOfFuel,
+        ),
+        (
+            "a trap at its start",
+            Parts {
+                fields: r#"(memory (export "memory") 1) (global $next (mut i32) (i32.const 1024)) (start $s) (func $s (unreachable))"#,
+                ..Parts::default()
+            },
+            Trap,
+        ),
+        (
+            "a table of a billion",
+            Parts {
+                fields: r#"(memory (export "memory") 1) (global $next (mut i32) (i32.const 1024)) (table 1000000000 funcref)"#,
+                ..Parts::default()
+            },
+            Memory,
+        ),
+        (
+            "an allocation outside of its memory",
+            Parts { realloc: "(i32.const 65536)", ..Parts::default() },
+            PluginFailure::BadAnswer,
+        ),
+        ("a loop in an allocation", Parts { realloc: "(loop (br 0)) (unreachable)", ..Parts::default() }, OutOfFuel),
+    ] {
+        match host.prepare(&parts.component(), "{}") {
+            Err(PrepareError::Failed(failure, detail)) => assert_eq!(failure, expected, "{what}: {detail}"),
+            other => panic!("{what}: {other:?}"),
         }
+    }
+}
+
+/// Meaning does not depend on the snapshot: whatever wizer cannot do, or panics over, is configured for each call.
+#[test]
+fn what_no_snapshot_can_be_taken_of_is_configured_for_each_call() {
+    let host = PluginHost::new(Limits::default(), None).unwrap();
+    for (what, extra) in [
+        ("a global of 128 bits", "(global (mut v128) (v128.const i64x2 0 0))"),
+        ("a global that refers to a function", "(global (mut funcref) (ref.null func))"),
+        ("a table that changes", "(table 1 funcref) (func (table.set 0 (i32.const 0) (ref.null func)))"),
+        ("a part of a table that is dropped", "(table 1 funcref) (elem func) (func (elem.drop 0))"),
+    ] {
+        let fields = format!(
+            r#"(memory (export "memory") 1) (global $next (mut i32) (i32.const 1024)) (global $configured (mut i32) (i32.const 0)) {extra}"#
+        );
+        let parts = Parts {
+            fields: fields.leak(),
+            configure: "(global.set $configured (i32.const 1)) (i32.const 16)",
+            // A guest that was not configured has no answer.
+            price: "(if (i32.eqz (global.get $configured)) (then (unreachable))) (i32.const 32)",
+            ..Parts::default()
+        };
+        let plugin = host.prepare(&parts.component(), "{}").unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(!plugin.has_snapshot(), "{what}");
+        assert_eq!(answer(&plugin, "").unwrap(), 0, "{what}");
+        assert_eq!(plugin.price_all(&[&good(), &good()]).len(), 2);
     }
 }

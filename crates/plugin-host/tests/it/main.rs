@@ -1,5 +1,8 @@
 //! The host with real guests.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
+mod crafted;
+mod damaged;
 mod hostile;
 mod shipped;
+mod throttling;

@@ -6,7 +6,10 @@ use plugin_sdk::{ConfigProblem, LineItem, PricingPlugin, Quote, Refusal, Unprice
 use std::hint::black_box;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-pub struct Hostile;
+pub struct Hostile {
+    /// Misbehave in this way, whatever the model.
+    always: Option<String>,
+}
 
 static CALLS: AtomicI64 = AtomicI64::new(0);
 
@@ -18,14 +21,15 @@ impl PricingPlugin for Hostile {
             "\"memory\"" => hoard(),
             _ => {}
         }
-        Ok(Self)
+        let always = config.strip_prefix("\"always ").and_then(|rest| rest.strip_suffix('"'));
+        Ok(Self { always: always.map(str::to_owned) })
     }
 
     fn price(&self, event: &UsageEvent) -> Result<Quote, Refusal> {
         let messages = event.quantities.first().map_or(0, |quantity| quantity.amount);
         let price = i64::try_from(messages).unwrap_or(0) * 1_000_000;
         let calls = CALLS.fetch_add(1, Ordering::Relaxed);
-        let items = match event.model.as_deref().unwrap_or_default() {
+        let items = match self.always.as_deref().or(event.model.as_deref()).unwrap_or_default() {
             "loop" => {
                 spin();
                 Vec::new()
@@ -77,14 +81,14 @@ fn descend(depth: u32) -> u32 {
     if depth == 0 { 0 } else { descend(depth - 1) + frame[1] % 2 }
 }
 
-/// A gigabyte of lines in a megabyte of memory: each line's label is the same bytes. They are freed more than once, if
+/// A hundred gigabytes of lines in a few megabytes of memory: each line's label is the same bytes. They are freed more than once, if
 /// anybody gets so far.
 #[allow(unsafe_code, reason = "a hostile guest does not keep to safe Rust")]
 fn aliased() -> Vec<LineItem> {
     let label = "x".repeat(1 << 20).leak();
     // SAFETY: there is none. The host has to stand it.
     let alias = |label: &mut str| unsafe { String::from_raw_parts(label.as_mut_ptr(), label.len(), label.len()) };
-    (0..1000).map(|_| LineItem { label: alias(label), ..item(0) }).collect()
+    (0..100_000).map(|_| LineItem { label: alias(label), ..item(0) }).collect()
 }
 
 plugin_sdk::export_pricing!(Hostile);

@@ -1,0 +1,170 @@
+//! From bytes to a plugin that can be called: validate, configure, snapshot, compile, keep.
+
+use crate::call::Callable;
+use crate::engine::Engines;
+use crate::error::PrepareError;
+use crate::kind::Kind;
+use crate::limits::{Limiter, Limits};
+use crate::pricing::Prepared;
+use crate::ready::Ready;
+use crate::slots::Slots;
+use crate::throttling::PreparedThrottling;
+use crate::try_out::{self, TriedOut};
+use crate::validate::{Description, Rejected, validate};
+use crate::wit::v0_1::pricing::Pricing;
+use crate::wit::v0_1::throttling::Throttling;
+use crate::world::World;
+use crate::{cache, snapshot};
+use ledger_core::Digest;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use wasmtime::component::Component;
+
+/// The host of plugins.
+pub struct PluginHost {
+    shared: Arc<Shared>,
+    cache: Option<PathBuf>,
+}
+
+/// What all plugins of a host run in.
+pub(crate) struct Shared {
+    pub(crate) engines: Engines,
+    pub(crate) slots: Slots,
+    pub(crate) limits: Limits,
+}
+
+impl PluginHost {
+    /// A host under limits. Compiled code is kept in `cache`, where one is given.
+    pub fn new(limits: Limits, cache: Option<PathBuf>) -> Result<Self, PrepareError> {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let slots = u32::try_from(cores.saturating_mul(4).max(8)).unwrap_or(8);
+        let engines = Engines::new(&limits, slots)?;
+        Ok(Self { shared: Arc::new(Shared { engines, slots: Slots::new(slots), limits }), cache })
+    }
+
+    /// What a plugin may use here.
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Whether slots are reset by reading which pages were written (Linux 6.7 and later), which is several times faster.
+    pub fn has_pagemap_scan(&self) -> bool {
+        self.shared.engines.pagemap_scan
+    }
+
+    /// How many calls could begin at once now. With nothing running it is the same number always, whatever ran before.
+    pub fn free_slots(&self) -> u32 {
+        self.shared.slots.free()
+    }
+
+    /// Says what a component is, or why it is refused. Nothing of it runs, but it is compiled: see [`PluginHost::prepare`]
+    /// for what that costs.
+    pub fn validate(&self, component: &[u8]) -> Result<Description, Rejected> {
+        self.validated(component).map(|(description, _)| description)
+    }
+
+    /// Says why a component with a configuration (JSON text) would not be made ready, without compiling it for calls. The
+    /// plugin runs, under the limits of loading a configuration.
+    pub fn check(&self, component: &[u8], config: &str) -> Result<(), PrepareError> {
+        let (description, component) = self.validated(component)?;
+        match description.world {
+            World::Pricing => self.configured::<Pricing>(&component, config),
+            World::Throttling => self.configured::<Throttling>(&component, config).map(|_| ()),
+        }
+    }
+
+    /// Says why a component with a configuration (JSON text) would not do, as [`PluginHost::check`] does, and puts sample
+    /// requests to it, each twice and in instances of their own: it must answer each within the limits of a call, and the
+    /// second time as the first. A refusal is an answer. It is not compiled for calls.
+    pub fn try_out(&self, component: &[u8], config: &str) -> Result<TriedOut, PrepareError> {
+        let (description, component) = self.validated(component)?;
+        let limits = &self.shared.limits;
+        match description.world {
+            World::Pricing => try_out::pricing(&Callable::new(&component)?, description, config, limits),
+            World::Throttling => try_out::throttling(&Callable::new(&component)?, description, config, limits),
+        }
+    }
+
+    /// Makes a pricing plugin with a configuration (JSON text) ready to be called.
+    ///
+    /// Not for the way of a request: it compiles three times (as it is, instrumented for the snapshot, and the snapshot
+    /// itself), which takes a tenth of a second of one core for a small plugin in Rust and half a minute for one that
+    /// brings a JavaScript or Python runtime, and it configures twice. Where the compiled code is in the cache, it takes a
+    /// millisecond. Calls go on meanwhile: it holds no slot and no lock that they take, and no core but the one it runs on.
+    pub fn prepare(&self, component: &[u8], config: &str) -> Result<Prepared, PrepareError> {
+        self.ready::<Pricing>(component, config).map(Prepared::new)
+    }
+
+    /// Makes a throttling plugin with a configuration (JSON text) ready to be called, at the cost of
+    /// [`PluginHost::prepare`].
+    pub fn prepare_throttling(&self, component: &[u8], config: &str) -> Result<PreparedThrottling, PrepareError> {
+        self.ready::<Throttling>(component, config).map(PreparedThrottling::new)
+    }
+
+    fn validated(&self, component: &[u8]) -> Result<(Description, Component), Rejected> {
+        validate(&self.shared.engines.prepare, component, &self.shared.limits)
+    }
+
+    /// Loads a configuration into a component, to learn what the plugin says of it.
+    fn configured<K: Kind>(&self, component: &Component, config: &str) -> Result<K::Told, PrepareError> {
+        Ok(Callable::<K>::new(component)?.configure(config, &self.shared.limits)?.told)
+    }
+
+    fn ready<K: Kind>(&self, component: &[u8], config: &str) -> Result<Ready<K>, PrepareError> {
+        let run = &self.shared.engines.run;
+        let digests = (Digest::of(component), Digest::of(config.as_bytes()));
+        let ready = |compiled: &Component, told: K::Told, config: Option<String>| {
+            Ok(Ready::new(self.shared.clone(), Callable::new(compiled)?, config, told, digests))
+        };
+        let file = self.cache.as_ref().map(|folder| cache::file_of(folder, K::WORLD, digests.0, digests.1, run));
+        // Only what was accepted is ever kept, and the file is named by what it was made of.
+        if let Some((compiled, kept)) = file.as_ref().and_then(|path| cache::load(path, run))
+            && let Some(told) = K::recall(&kept)
+        {
+            return ready(&compiled, told, None);
+        }
+        let (description, validated) = self.validated(component)?;
+        if description.world != K::WORLD {
+            return Err(Rejected::OtherWorld { found: description.world, needed: K::WORLD }.into());
+        }
+        let told = self.configured::<K>(&validated, config)?;
+        match self.snapshot::<K>(component, config) {
+            Ok(snapshot) => {
+                let compiled = Component::from_binary(run, &snapshot)?;
+                if let Some(path) = &file
+                    && let Err(error) = keep::<K>(path, &told, &compiled)
+                {
+                    tracing::warn!(path = %path.display(), %error, "compiled code cannot be kept; the next start compiles again");
+                }
+                ready(&compiled, told, None)
+            }
+            Err(reason) => {
+                // Meaning must not depend on the snapshot: without one, each instance is configured first.
+                tracing::warn!(digest = %digests.0, reason, "no snapshot can be taken; each call configures first");
+                ready(&Component::from_binary(run, component)?, told, Some(config.to_owned()))
+            }
+        }
+    }
+
+    /// Takes the snapshot. wizer refuses some components, and can panic on others.
+    fn snapshot<K: Kind>(&self, component: &[u8], config: &str) -> Result<Vec<u8>, String> {
+        let configure = |instrumented: &[u8]| {
+            let instrumented = Component::from_binary(&self.shared.engines.prepare, instrumented)?;
+            let configured = Callable::<K>::new(&instrumented)?.configure(config, &self.shared.limits)?;
+            Ok((configured.store, configured.instance))
+        };
+        let taken = catch_unwind(AssertUnwindSafe(|| snapshot::take::<Limiter, PrepareError>(component, configure)));
+        match taken {
+            Ok(Ok(snapshot)) => Ok(snapshot),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("taking the snapshot panicked".to_owned()),
+        }
+    }
+}
+
+/// Keeps compiled code and what the plugin told.
+fn keep<K: Kind>(path: &std::path::Path, told: &K::Told, compiled: &Component) -> Result<(), PrepareError> {
+    let code = compiled.serialize()?;
+    cache::store(path, &K::keep(told), &code).map_err(|error| PrepareError::Host(error.to_string()))
+}

@@ -1,0 +1,111 @@
+//! A pricing plugin that is ready: the port of the ledger's service. A batch may share an instance, and is sampled for
+//! what that could hide.
+
+use crate::call::Live;
+use crate::failure::Failure;
+use crate::ready::Ready;
+use crate::wit::v0_1::pricing::Pricing;
+use ledger_core::{Digest, LineItem, UsageEvent};
+use ledger_service::ports::{PricingError, PricingPlugin, Quote};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A pricing plugin with its configuration loaded.
+#[derive(Debug)]
+pub struct Prepared {
+    ready: Ready<Pricing>,
+    /// Set once its answers turned out to depend on what an instance saw before.
+    keeps_state: AtomicBool,
+}
+
+/// In a batch, one event in so many is priced again in a fresh instance, to catch a guest that keeps hidden state.
+const SAMPLE_ONE_IN: usize = 64;
+
+impl Prepared {
+    pub(crate) fn new(ready: Ready<Pricing>) -> Self {
+        Self { ready, keeps_state: AtomicBool::new(false) }
+    }
+
+    /// Whether calls start from a snapshot; otherwise each configures its instance first.
+    pub fn has_snapshot(&self) -> bool {
+        self.ready.has_snapshot()
+    }
+
+    /// Whether its answers were seen to depend on what an instance had priced before; it then gets a fresh one always.
+    pub fn keeps_state(&self) -> bool {
+        self.keeps_state.load(Ordering::Relaxed)
+    }
+
+    /// Prices events in as few instances as their failures allow.
+    fn price_reusing(&self, events: &[&UsageEvent]) -> Vec<Result<Quote, PricingError>> {
+        let mut live: Option<Live<Pricing>> = None;
+        let mut quotes = Vec::with_capacity(events.len());
+        for event in events {
+            let is_first = live.is_none();
+            let started = match live.take() {
+                Some(live) => Ok(live),
+                None => self.ready.start(),
+            };
+            let asked = started.and_then(|mut instance| {
+                let asked = self.ready.ask(&mut instance, event)?;
+                // An instance that failed is in no state to be asked again; one that answered is.
+                live = Some(instance);
+                Ok(asked)
+            });
+            quotes.push(quote(asked).map(|quote| Quote { fuel: quote.fuel.filter(|_| is_first), ..quote }));
+        }
+        quotes
+    }
+}
+
+/// What the port says of an answer.
+fn quote(asked: Result<(Result<Vec<LineItem>, PricingError>, u64), Failure>) -> Result<Quote, PricingError> {
+    match asked {
+        Ok((answer, fuel)) => answer.map(|items| Quote { items, fuel: Some(fuel) }),
+        Err(Failure { kind, detail }) => Err(PricingError::Failed(kind, detail)),
+    }
+}
+
+impl PricingPlugin for Prepared {
+    fn digest(&self) -> Digest {
+        self.ready.digest
+    }
+
+    fn config_digest(&self) -> Digest {
+        self.ready.config_digest
+    }
+
+    fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
+        quote(self.ready.ask_fresh(event))
+    }
+
+    fn price_all(&self, events: &[&UsageEvent]) -> Vec<Result<Quote, PricingError>> {
+        let fresh = || events.iter().map(|event| self.price(event)).collect();
+        if self.keeps_state() || events.len() < 2 {
+            return fresh();
+        }
+        let quotes = match self.ready.with_slot(|| self.price_reusing(events)) {
+            Ok(quotes) => quotes,
+            Err(Failure { kind, detail }) => return vec![Err(PricingError::Failed(kind, detail)); events.len()],
+        };
+        // The last of each run is sampled: hidden state has had the most events to build up in.
+        for index in (0..events.len()).rev().step_by(SAMPLE_ONE_IN) {
+            let again = self.price(events[index]);
+            let same = match (&again, &quotes[index]) {
+                (Ok(fresh), Ok(reused)) => fresh.items == reused.items,
+                // The detail of a failure holds addresses of code, which are of no account.
+                (Err(PricingError::Failed(fresh, _)), Err(PricingError::Failed(reused, _))) => fresh == reused,
+                (Err(fresh), Err(reused)) => fresh == reused,
+                _ => false,
+            };
+            if !same {
+                tracing::error!(
+                    digest = %self.ready.digest,
+                    "a plugin answers differently in an instance that has priced before; it gets fresh ones from now on"
+                );
+                self.keeps_state.store(true, Ordering::Relaxed);
+                return fresh();
+            }
+        }
+        quotes
+    }
+}

@@ -1,0 +1,44 @@
+//! A throttling plugin that is ready: the port of the ledger's service. Every decision is made in a fresh instance.
+
+use crate::ready::Ready;
+use crate::wit::v0_1::throttling::{Question, Throttling};
+use ledger_core::Digest;
+use ledger_service::ports::PluginFailure;
+use ledger_service::ports::throttling::{Asked, Decision, Reading, ThrottlingPlugin, Window};
+
+/// A throttling plugin with its configuration loaded.
+#[derive(Debug)]
+pub struct PreparedThrottling {
+    ready: Ready<Throttling>,
+}
+
+impl PreparedThrottling {
+    pub(crate) fn new(ready: Ready<Throttling>) -> Self {
+        Self { ready }
+    }
+
+    /// Whether calls start from a snapshot; otherwise each configures its instance first.
+    pub fn has_snapshot(&self) -> bool {
+        self.ready.has_snapshot()
+    }
+}
+
+impl ThrottlingPlugin for PreparedThrottling {
+    fn digest(&self) -> Digest {
+        self.ready.digest
+    }
+
+    fn config_digest(&self) -> Digest {
+        self.ready.config_digest
+    }
+
+    fn windows(&self) -> &[Window] {
+        &self.ready.told
+    }
+
+    fn decide(&self, asked: &Asked<'_>, readings: &[Reading]) -> Result<Decision, (PluginFailure, String)> {
+        let question = Question { asked, windows: &self.ready.told, readings };
+        let decided = self.ready.ask_fresh(question);
+        decided.map(|(decision, _)| decision).map_err(|failure| (failure.kind, failure.detail))
+    }
+}
