@@ -91,6 +91,11 @@ impl<T: ?Sized> Slot<T> {
         Self { plugin: binding.name.clone(), configured: Some(binding.clone()), live: Some(binding), share: None }
     }
 
+    /// A slot of which nothing is live before the first release.
+    pub fn by_release(plugin: Arc<str>) -> Self {
+        Self { plugin, configured: None, live: None, share: None }
+    }
+
     /// What is live for an account.
     fn for_account(&self, slot: &str, account: &str) -> Option<&Binding<T>> {
         match &self.share {
