@@ -65,6 +65,7 @@ fn exports(component: &[u8]) -> Result<String> {
     let forbidden: Vec<String> = imports.filter(|name| name != TYPES).collect();
     ensure!(forbidden.is_empty(), "it imports {}, and a plugin has no imports but {TYPES}", forbidden.join(", "));
     let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+    ensure!(!exports.is_empty(), "it exports nothing");
     Ok(exports.join(", "))
 }
 
@@ -100,10 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn what_exports_nothing_has_no_imports_either() {
+    fn what_exports_nothing_is_no_plugin() {
         let component = ComponentEncoder::default().module(b"\0asm\x01\0\0\0").unwrap().encode().unwrap();
-        assert_eq!(exports(&component).unwrap(), "");
-        assert!(exports(b"\0asm\x01\0\0\0").is_err(), "a core module");
+        assert_eq!(exports(&component).unwrap_err().to_string(), "it exports nothing");
     }
 
     #[test]

@@ -178,3 +178,35 @@ fn problems_are_named() {
         assert_eq!(found, expected, "{config}");
     }
 }
+
+/// The configuration of a name in the README, as the host hands it over.
+fn readme(name: &str) -> String {
+    let text = include_str!("../README.md").split("```toml\n").nth(1).unwrap();
+    let value: toml::Value = toml::from_str(text.split("```").next().unwrap()).unwrap();
+    serde_json::to_string(&value["plugin_configs"][name]["config"]).unwrap()
+}
+
+#[test]
+fn the_readmes_examples() {
+    let open = |unit: &str, amount| Request::of(Action::OpenHold, on("pro").quantity(unit, amount));
+    let extend = |plan: &str, seconds: u64| Request::of(Action::ExtendHold, on(plan)).hold_age_ms(seconds * 1000);
+    for (request, expected) in [
+        (open("seconds", 1800), "allow"),
+        (open("minutes", 31), "deny call-duration after 0: a call may last 1800 s, and 1860 s are asked for"),
+        (extend("pro", 1739), "allow"),
+        (extend("pro", 1770), "advice call-duration: the call ends in 30 s: begin to say goodbye"),
+        (extend("pro", 1800), "deny call-duration after 0: a call may last 1800 s, and this one has lasted 1800 s"),
+        (
+            extend("pro", 600).remaining_permille(199),
+            "deny call-duration after 0: a call may last 600 s while less than 20 % of the cycle's credits are left, and \
+             this one has lasted 600 s",
+        ),
+        (
+            open("seconds", 1).remaining_permille(49),
+            "deny call-duration after 0: no call may be made while less than 5 % of the cycle's credits are left",
+        ),
+        (extend("free", 300), "deny call-duration after 0: a call may last 300 s, and this one has lasted 300 s"),
+    ] {
+        assert_eq!(decided(&readme("call-length"), &request), expected);
+    }
+}

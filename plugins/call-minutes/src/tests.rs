@@ -215,3 +215,26 @@ fn problems_are_named() {
         assert_eq!(found, expected, "{config}");
     }
 }
+
+/// The configuration of a name in the README, as the host hands it over.
+fn readme(name: &str) -> String {
+    let text = include_str!("../README.md").split("```toml\n").nth(1).unwrap();
+    let value: toml::Value = toml::from_str(text.split("```").next().unwrap()).unwrap();
+    serde_json::to_string(&value["plugin_configs"][name]["config"]).unwrap()
+}
+
+#[test]
+fn the_readmes_examples() {
+    for (who, quantities, expected) in [
+        ("pro voice_web m", "seconds=8", "connection 1×1000000, call time 8×0"),
+        ("pro voice_web m", "seconds=20", "connection 1×1000000, call time 20×6000000"),
+        ("pro voice_web m", "seconds=61", "connection 1×1000000, call time 61×10800000"),
+        ("pro voice_web m", "minutes=1 seconds=1", "connection 1×1000000, call time 61×10800000"),
+        ("pro voice_outbound m", "seconds=61", "connection 1×1000000, call time 61×13500000"),
+        ("pro voice_web gpt-realtime", "seconds=61", "connection 1×1000000, call time 61×54000000"),
+        ("free voice_web m", "seconds=61", "connection 1×1500000, call time 61×16200000"),
+        ("team-a voice_web m", "seconds=61", "connection 1×900000, call time 61×9720000"),
+    ] {
+        assert_eq!(priced_for(&readme("my-calls"), who, quantities), expected, "{who} {quantities}");
+    }
+}

@@ -65,7 +65,11 @@ pub(crate) fn decide(gate: &LeadScoreGate, request: &Request) -> Decision {
         }
         Lead::Scored(score) => format!("this lead has {score}"),
         unknown => {
-            let what = if unknown == Lead::Unreadable { "that of this lead is no decimal number" } else { "this lead has none" };
+            let what = if unknown == Lead::Unreadable {
+                "that of this lead is no decimal number"
+            } else {
+                "this lead has none"
+            };
             if gate.missing == Missing::Allow {
                 let suggestion = format!("a {attribute} of at least {needed} would be needed, and {what}: send one");
                 return Decision::AllowWithAdvice(Advice { policy: gate.name.clone(), suggestion });

@@ -158,3 +158,41 @@ fn problems_are_named() {
         assert_eq!(found, expected, "{config}");
     }
 }
+
+/// The configuration of a name in the README, as the host hands it over.
+fn readme(name: &str) -> String {
+    let text = include_str!("../README.md").split("```toml\n").nth(1).unwrap();
+    let value: toml::Value = toml::from_str(text.split("```").next().unwrap()).unwrap();
+    serde_json::to_string(&value["plugin_configs"][name]["config"]).unwrap()
+}
+
+#[test]
+fn the_readmes_examples() {
+    for (permille, score, expected) in [
+        (1000, Some("40"), "allow"),
+        (1000, Some("39.5"), "deny lead-score after 0: a lead_score of at least 40 is needed, and this lead has 39.5"),
+        (500, Some("40"), "allow"),
+        (
+            385,
+            Some("42"),
+            "deny lead-score after 0: a lead_score of at least 60 is needed while less than 50 % of the cycle's credits \
+             are left (38.5 % are), and this lead has 42",
+        ),
+        (
+            385,
+            Some("60"),
+            "advice lead-score: 38.5 % of the cycle's credits are left: only leads with a lead_score of at least 60 are \
+             taken",
+        ),
+        (
+            0,
+            None,
+            "deny lead-score after 0: a lead_score of at least 80 is needed while less than 20 % of the cycle's credits \
+             are left (0 % are), and this lead has none",
+        ),
+    ] {
+        let event = score.map_or_else(|| UsageEvent::of("auto_trigger"), lead);
+        let request = Request::of(Action::Charge, event).remaining_permille(permille);
+        assert_eq!(decided(&readme("best-leads"), &request), expected, "{permille} {score:?}");
+    }
+}

@@ -276,3 +276,30 @@ fn fallbacks_and_tiers_that_make_no_sense_are_problems() {
         ]
     );
 }
+
+/// The configuration of a name in the README, as the host hands it over.
+fn readme(name: &str) -> String {
+    let text = include_str!("../README.md").split("```toml\n").nth(1).unwrap();
+    let value: toml::Value = toml::from_str(text.split("```").next().unwrap()).unwrap();
+    serde_json::to_string(&value["plugin_configs"][name]["config"]).unwrap()
+}
+
+#[test]
+fn the_readmes_examples() {
+    let reply = "input_tokens=1000 output_tokens=100 messages=1";
+    for (plan, model, quantities, expected) in [
+        ("pro", "gemini-2.5-pro", reply, "2700000: input tokens 1500000, messages 0, output tokens 1200000"),
+        ("free", "gemini-2.5-pro-002", reply, "3375000: input tokens 1875000, messages 0, output tokens 1500000"),
+        ("team-a", "gemini-2.5-pro", reply, "2475000: input tokens 1375000, messages 0, output tokens 1100000"),
+        (
+            "pro",
+            "gemini-2.5-pro",
+            "input_tokens=150000 cache_read_tokens=60000 reasoning_tokens=100",
+            "469800000: cache read tokens 18000000, input tokens 450000000, reasoning tokens 1800000",
+        ),
+        ("pro", "gemini-2.5-pro", "input_tokens=1", "10000: input tokens 1500, minimum 8500"),
+        ("pro", "whisper-1", "seconds=61", "7320000: seconds 7320000"),
+    ] {
+        assert_eq!(priced_for(plan, &readme("my-prices"), Some(model), quantities), expected, "{plan} {quantities}");
+    }
+}

@@ -272,3 +272,52 @@ fn problems_are_named() {
         assert_eq!(found, expected, "{config}");
     }
 }
+
+/// The configuration of a name in the README, as the host hands it over.
+fn readme(name: &str) -> String {
+    let text = include_str!("../README.md").split("```toml\n").nth(1).unwrap();
+    let value: toml::Value = toml::from_str(text.split("```").next().unwrap()).unwrap();
+    serde_json::to_string(&value["plugin_configs"][name]["config"]).unwrap()
+}
+
+#[test]
+fn the_readmes_examples() {
+    let event = |activity: &str, model: &str, plan: &str| UsageEvent {
+        agent: Some("front-desk".to_owned()),
+        plan: plan.to_owned(),
+        ..UsageEvent::of(activity).model(model)
+    };
+    let charge = Request::of(Action::Charge, event("chat", "gpt-4o", "pro"));
+    let hold = Request { estimate: Some(5_000_000), ..Request::of(Action::OpenHold, event("chat", "gpt-4o", "pro")) };
+    let call = Request::of(Action::OpenHold, event("voice_web", "gpt-realtime", "pro"));
+    let dear = Request::of(Action::Charge, event("chat", "gpt-5-pro", "free"));
+    for (request, readings, expected) in [
+        (&charge, "79@9 0 0 0", "allow"),
+        (
+            &charge,
+            "80@9 0 0 0",
+            "advice burst: with this, 81 of the 100 requests in 60 s that are allowed to this account are used: slow down",
+        ),
+        (
+            &charge,
+            "100@9 0 0 0",
+            "deny burst after 9: 100 requests in 60 s are allowed to this account, and 100 were made",
+        ),
+        (
+            &charge,
+            "0 50000000@9 0 0",
+            "deny agent-hour after 9: 50 credits in 1 h are allowed to the agent front-desk, and 50 are spent",
+        ),
+        (
+            &hold,
+            "0 49500000@9 0 0",
+            "deny agent-hour after 9: 50 credits in 1 h are allowed to the agent front-desk, and 49.5 are spent; this \
+             would set aside 5",
+        ),
+        (&call, "0 0 4 0", "allow"),
+        (&call, "0 0 5@9 0", "deny calls after 9: 5 open holds are allowed to the activity voice_web, and 5 are open"),
+        (&dear, "0 0 0 0", "deny dear-models after 0: no requests in 60 s are allowed to the model gpt-5-pro"),
+    ] {
+        assert_eq!(decided(&readme("fair-use"), request, readings), expected, "{readings}");
+    }
+}
