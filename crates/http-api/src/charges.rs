@@ -7,6 +7,7 @@ use crate::headers::idempotency_key;
 use crate::json::Json;
 use crate::problem::{Problem, kinds};
 use crate::provider_usage;
+use crate::rate_limits::told;
 use crate::router::{Api, JsonBody, Segment};
 use crate::shapes::{InstanceKind, written_as};
 use crate::wire::Shown;
@@ -15,7 +16,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use ledger_core::hex::Hex;
 use ledger_core::{Amount, Digest, LineItem, OnExcess, Rating};
-use ledger_service::{ChargeInput, ServiceError};
+use ledger_service::{ChargeInput, Charged, Seen, ServiceError};
 use ledger_store::{Instance, Recorded};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
@@ -34,8 +35,13 @@ pub(crate) async fn create(
     let input = charge_input(body.parse()?, key, NeedsKey::Yes)?;
     caller.must_see(&input.account)?;
     let account = input.account.clone();
-    let charged = api.ledger.charge(input).await.map_err(|error| about(error, &account))?;
-    let mut response = answer::json(StatusCode::CREATED, &charged)?;
+    let mut seen = Seen::default();
+    let charged = api.ledger.charge_seen(input, &mut seen).await.map_err(|error| about(error, &account));
+    told(&seen, charged.and_then(|charged| made(&charged)))
+}
+
+fn made(charged: &Charged) -> Result<Response, Problem> {
+    let mut response = answer::json(StatusCode::CREATED, charged)?;
     if charged.replay {
         response.headers_mut().insert(IDEMPOTENCY_HIT, HeaderValue::from_static("true"));
     }

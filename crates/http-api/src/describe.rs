@@ -9,6 +9,7 @@
 mod accounts;
 mod keys;
 mod operating;
+mod plugins;
 mod reading;
 mod spending;
 mod telling;
@@ -20,7 +21,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// Every description, with the id of its operation.
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, Description)> {
-    let parts = [spending::ALL, accounts::ALL, reading::ALL, telling::ALL, top_ups::ALL, keys::ALL, operating::ALL];
+    let parts = [spending::ALL, accounts::ALL, reading::ALL, telling::ALL, top_ups::ALL, keys::ALL, plugins::ALL, operating::ALL];
     parts.into_iter().flatten().map(|(id, describe)| (*id, describe()))
 }
 
@@ -195,6 +196,18 @@ impl Description {
     pub(crate) fn body<T: JsonSchema>(self, example: &'static str) -> Self {
         let forms = vec![(JSON, Form::Whole, Some(schema_of::<T> as MakesSchema))];
         Self { body: Some(BodyDescription { forms, is_required: true, example }), ..self }
+    }
+
+    /// What is sent as bytes, of which there is no example to show.
+    pub(crate) fn body_of_bytes(self, media_type: &'static str) -> Self {
+        let forms = vec![(media_type, Form::Bytes, None)];
+        Self { body: Some(BodyDescription { forms, is_required: true, example: "" }), ..self }
+    }
+
+    /// Another form in which the body may come, which is text or bytes.
+    pub(crate) fn or_body_of_bytes(mut self, media_type: &'static str) -> Self {
+        self.body.iter_mut().for_each(|body| body.forms.push((media_type, Form::Bytes, None)));
+        self
     }
 
     /// The body may be left out.

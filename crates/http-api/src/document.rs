@@ -101,6 +101,9 @@ the end.
 answered with the same status and the same bytes again, marked by `Idempotency-Hit: true`. After a timeout, send the same \
 again.
 
+**Policies** that slow an account down say how their windows stand in `RateLimit-Policy` and `RateLimit`, on every answer \
+that they looked at, and what they suggest in `Purser-Advice`.
+
 **Requests have ids**: every answer has `X-Request-Id`, which is the caller's own where one was sent, or that of its \
 `traceparent`.
 
@@ -135,7 +138,7 @@ fn describe_operation(operation: &Operation, description: &Description, schemas:
     }
     if let Some(body) = &description.body {
         let mut forms = content(&body.forms, &mut schemas.sent);
-        if let Some((media_type, ..)) = body.forms.first() {
+        if let Some((media_type, ..)) = body.forms.first().filter(|_| !body.example.is_empty()) {
             forms[*media_type]["example"] = serde_json::from_str(body.example).unwrap_or_else(|_| body.example.into());
         }
         said["requestBody"] = json!({ "required": body.is_required, "content": forms });

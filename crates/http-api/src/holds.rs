@@ -8,6 +8,7 @@ use crate::fields::{Fields, account_id, amount, flag, member, name, positive_amo
 use crate::headers::{idempotency_key, required_idempotency_key};
 use crate::problem::Problem;
 use crate::provider_usage;
+use crate::rate_limits::told;
 use crate::router::{Api, JsonBody, Page, Segment, blocking};
 use crate::shapes::{AccountId, ChargeId, Excess, HoldId, HoldState};
 use crate::wire::{Shown, json};
@@ -16,7 +17,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::entry::ReturnInto;
 use ledger_core::{Amount, Body, HoldStatus, Id, IdKind, OnExcess, Timestamp};
-use ledger_service::{HoldAmount, HoldFilter, HoldInput, HoldReply, HoldStep, HoldView, ServiceError};
+use ledger_service::{HoldAmount, HoldFilter, HoldInput, HoldReply, HoldStep, HoldView, Seen, ServiceError};
 use ledger_store::Instance;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -95,8 +96,9 @@ pub(crate) async fn create(
     fields.finish()?;
     caller.must_see(&input.account)?;
     let account = input.account.clone();
-    let reply = api.ledger.open_hold(input).await.map_err(|error| about(error, &account))?;
-    answer(StatusCode::CREATED, &reply)
+    let mut seen = Seen::default();
+    let reply = api.ledger.open_hold_seen(input, &mut seen).await.map_err(|error| about(error, &account));
+    told(&seen, reply.and_then(|reply| answer(StatusCode::CREATED, &reply)))
 }
 
 /// `POST /v1/holds/{hold}/settle`.
@@ -150,7 +152,9 @@ pub(crate) async fn release(
 }
 
 async fn step(api: &Api, hold: &str, key: &str, step: HoldStep) -> Result<Response, Problem> {
-    answer(StatusCode::OK, &api.ledger.step_hold(hold, key, step).await?)
+    let mut seen = Seen::default();
+    let reply = api.ledger.step_hold_seen(hold, key, step, &mut seen).await.map_err(Problem::from);
+    told(&seen, reply.and_then(|reply| answer(StatusCode::OK, &reply)))
 }
 
 /// What came of something done to a hold. Made of its entry, so that a replay is the same.

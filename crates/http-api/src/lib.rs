@@ -42,6 +42,7 @@ mod problem;
 mod provider_usage;
 mod purchases;
 mod quotes;
+mod rate_limits;
 mod receipts;
 mod reference;
 mod refunds;

@@ -28,6 +28,10 @@ const fn spend_or_read(about: About) -> Access {
     Key { scopes: &[Scope::Charge, Scope::Read], about }
 }
 
+const fn operate_plugins() -> Access {
+    Key { scopes: &[Scope::Plugins], about: About::Everybody }
+}
+
 const fn buy(about: About) -> Access {
     Key { scopes: &[Scope::Purchase], about }
 }
@@ -113,6 +117,16 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/v1/accounts/{account}/auto-top-up", "getAutoTopUp", read_or_buy(Account), auto_top_up::read),
         Operation::delete("/v1/accounts/{account}/auto-top-up", "deleteAutoTopUp", buy(Account), auto_top_up::delete),
         // Plugins.
+        Operation::get("/v1/plugins", "listPlugins", operate_plugins(), plugins::list),
+        Operation::get("/v1/plugins/{name}", "getPlugin", operate_plugins(), plugins::read),
+        Operation::put("/v1/plugins/{name}/versions", "putPluginVersion", operate_plugins(), plugins::upload_version),
+        Operation::put("/v1/plugins/{name}/configs", "putPluginConfig", operate_plugins(), plugins::upload_config),
+        Operation::post("/v1/plugins/{name}/releases", "releasePlugin", operate_plugins(), plugins::release)
+            .keeping_answers(),
+        Operation::post("/v1/plugins/{name}/rollback", "rollBackPlugin", operate_plugins(), plugins::roll_back)
+            .keeping_answers(),
+        Operation::get("/v1/plugins/{name}/shadow", "getShadow", operate_plugins(), plugins::read_shadow),
+        Operation::delete("/v1/plugins/{name}/shadow", "endShadow", operate_plugins(), plugins::end_shadow),
         Operation::get(
             "/v1/plugins/{name}/versions/{digest}",
             "getPluginVersion",

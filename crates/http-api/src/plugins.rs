@@ -10,7 +10,7 @@ pub(crate) use views::{PluginAnswer, ReleaseAnswer, list, read};
 
 use crate::admission::Admission;
 use crate::auth::{Known, made};
-use crate::fields::{Fields, member, number_in, text};
+use crate::fields::{Fields, member, text};
 use crate::headers::media_type;
 use crate::json::Json;
 use crate::problem::Problem;
@@ -115,16 +115,18 @@ pub(crate) async fn release(
 ) -> Result<Response, Problem> {
     let mut fields = Fields::open(body.parse()?)?;
     let slot = slot(&mut fields);
+    let names_nothing = !fields.has("digest") && !fields.has("config_digest");
     let digest_sent = fields.optional("digest", digest);
     let config_digest = fields.optional("config_digest", digest);
     let mode = fields.required("mode", |value| member(&MODES)(value).map(Some));
-    let share_percent = fields.optional("share_percent", number_in(1..=100_u32));
+    let has_percent = fields.has("share_percent");
+    let share_percent = fields.optional("share_percent", percent);
     match (mode, share_percent) {
-        (Some(Mode::Share), None) => fields.problem("share_percent", "is required for a share"),
+        (Some(Mode::Share), None) if !has_percent => fields.problem("share_percent", "is required for a share"),
         (Some(Mode::Live | Mode::Shadow), Some(_)) => fields.problem("share_percent", "goes with the mode share only"),
         _ => {}
     }
-    if digest_sent.is_none() && config_digest.is_none() {
+    if names_nothing {
         fields.problem("digest", "is required, or config_digest: what is left out stays as it is live");
     }
     let reason = fields.required("reason", |value| text(value).map(Cow::into_owned));
@@ -161,6 +163,11 @@ pub(crate) async fn roll_back(
 /// Reads the name of a plugin configuration.
 fn slot(fields: &mut Fields<'_>) -> Option<String> {
     fields.optional("plugin_config", |value| text(value).map(Cow::into_owned))
+}
+
+fn percent(value: Json<'_>) -> Result<u32, String> {
+    let percent = if let Json::Whole(percent) = value { u32::try_from(percent).ok() } else { None };
+    percent.filter(|percent| (1..=100).contains(percent)).ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
 }
 
 fn digest(value: Json<'_>) -> Result<Digest, String> {

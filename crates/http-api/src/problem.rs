@@ -152,6 +152,26 @@ impl From<ServiceError> for Problem {
             .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure.name() }))
             .retry_after_s(1)
             .internal(detail),
+            ServiceError::Throttled { policy, reason, retry_after_ms } => {
+                Self::new(kinds::THROTTLED, format!("{policy}: {reason}"))
+                    .with(json!({ "policy": &*policy, "reason": &*reason, "retry_after_ms": retry_after_ms }))
+                    .retry_after_s(retry_after_ms.div_ceil(1000).max(1))
+            }
+            ServiceError::PluginRejected { plugin, reason, failure } => {
+                let problem = Self::new(kinds::PLUGIN_REJECTED, reason).with(json!({ "plugin": &*plugin }));
+                match failure {
+                    Some(failure) => problem.with(json!({ "failure": failure.name() })),
+                    None => problem,
+                }
+            }
+            ServiceError::VersionNotFound { plugin, digest } => {
+                Self::new(kinds::PLUGIN_NOT_FOUND, format!("{plugin} has no component or configuration {digest}"))
+                    .with(json!({ "plugin": &*plugin, "digest": digest.to_string() }))
+            }
+            ServiceError::NothingToRollBack { slot } => {
+                let detail = format!("nothing was released for {slot} that could be taken back");
+                Self::new(kinds::NOTHING_TO_ROLL_BACK, detail).with(json!({ "plugin_config": &*slot }))
+            }
             ServiceError::NotFound { what, id } => {
                 Self::new(not_found_kind(what), format!("no {what} has the id {id}")).with(json!({ what: id }))
             }

@@ -3,6 +3,7 @@
 use crate::auth::Known;
 use crate::charges::{ItemsAnswer, NeedsKey, RatingAnswer, about, charge_input, rating};
 use crate::problem::Problem;
+use crate::rate_limits::told;
 use crate::router::{Api, JsonBody};
 use crate::shapes::AccountId;
 use crate::wire::{Shown, json};
@@ -10,6 +11,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger_core::Amount;
+use ledger_service::{ChargeInput, Quoted, Seen};
 use ledger_store::Instance;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,7 +40,12 @@ pub(crate) struct QuoteAnswer<'a> {
 pub(crate) async fn create(State(api): State<Arc<Api>>, caller: Known, body: JsonBody) -> Result<Response, Problem> {
     let input = charge_input(body.parse()?, None, NeedsKey::No)?;
     caller.must_see(&input.account)?;
-    let quoted = api.ledger.quote(&input)?;
+    let mut seen = Seen::default();
+    let quoted = api.ledger.quote_seen(&input, &mut seen).await;
+    told(&seen, quoted.map_err(Problem::from).map(|quoted| answer(&input, quoted)))
+}
+
+fn answer(input: &ChargeInput, quoted: Quoted) -> Response {
     let refusal = quoted.refusal.map(|refusal| about(refusal, &input.account).body());
     let answer = match &quoted.price {
         None => QuoteAnswer {
@@ -61,5 +68,5 @@ pub(crate) async fn create(State(api): State<Arc<Api>>, caller: Known, body: Jso
             }
         }
     };
-    Ok(json(StatusCode::OK, &answer))
+    json(StatusCode::OK, &answer)
 }

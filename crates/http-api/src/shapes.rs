@@ -289,6 +289,16 @@ shapes! {
     WebhookStatus => one_of(["enabled", "disabled"], "Whether anything is sent to it.");
     /// What became of a delivery.
     DeliveryStatus => one_of(["pending", "delivered", "dead"], "What became of a delivery; one that is `dead` was given up.");
+    /// What a plugin does.
+    PluginKindName => one_of(["pricing", "throttling"], "What a plugin does.");
+    /// What a step of operating a plugin does.
+    ReleaseStep => one_of(["live", "share", "shadow", "end-shadow", "rollback"], "What was done.");
+    /// For whom something is released.
+    ReleaseModeName => one_of(["live", "share", "shadow"], "For whom: all accounts, a share of them, or none: it prices beside.");
+    /// The digest of bytes, as it is sent.
+    DigestText => json_schema!({
+        "type": "string", "pattern": "^sha256:[0-9a-f]{64}$", "description": "What bytes are named by: their SHA-256.",
+    });
     /// Whose setting counts.
     SettingSource => one_of(["account", "plan"], "Whose setting counts.");
     /// A share of credits that were used, as it is sent.

@@ -50,6 +50,13 @@ pub enum ServiceError {
         /// How it failed, where it did.
         failure: Option<PluginFailure>,
     },
+    /// A plugin has no such version, or its bytes or those of its configuration are not here.
+    VersionNotFound {
+        /// The plugin's name.
+        plugin: Arc<str>,
+        /// What is not there.
+        digest: Digest,
+    },
     /// Nothing was released that could be taken back.
     NothingToRollBack {
         /// The plugin configuration.

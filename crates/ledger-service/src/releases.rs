@@ -357,7 +357,7 @@ impl Ledger {
         if is_live || self.releases_book().has_version(plugin, digest) {
             return Ok(());
         }
-        Err(ServiceError::NotFound { what: "plugin version", id: digest.to_string() })
+        Err(ServiceError::VersionNotFound { plugin: plugin.into(), digest })
     }
 
     fn needed_library(&self) -> Result<&dyn PluginLibrary, ServiceError> {
@@ -393,8 +393,9 @@ fn check_name(plugin: &str) -> Result<(), ServiceError> {
     Ok(())
 }
 
-fn not_kept(plugin: &Arc<str>, (digest, config_digest): Pair) -> ServiceError {
-    ServiceError::NotFound { what: "plugin version", id: format!("{plugin} {digest} with {config_digest}") }
+/// The component is known where this is asked, so that it is the configuration which is not there.
+fn not_kept(plugin: &Arc<str>, (_, config_digest): Pair) -> ServiceError {
+    ServiceError::VersionNotFound { plugin: plugin.clone(), digest: config_digest }
 }
 
 /// What the library says against an upload.
@@ -408,7 +409,7 @@ fn rejected(plugin: &str, unfit: Unfit) -> ServiceError {
             let problem = |(path, reason): (String, String)| FieldProblem { field: path, reason };
             ServiceError::Invalid(problems.into_iter().map(problem).collect())
         }
-        Unfit::NotKept => ServiceError::NotFound { what: "plugin version", id: plugin.to_owned() },
+        Unfit::NotKept(digest) => ServiceError::VersionNotFound { plugin: plugin.into(), digest },
         Unfit::Error(error) => error,
     }
 }

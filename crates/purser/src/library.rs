@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many plugins are kept ready, which hold a few MiB each. What priced charges at one time is fewer.
@@ -164,8 +165,8 @@ impl PluginLibrary for FileLibrary {
     }
 
     fn try_out(&self, digest: Digest, config_digest: Digest) -> Result<(), Unfit> {
-        let component = self.component_bytes(digest).map_err(Unfit::Error)?.ok_or(Unfit::NotKept)?;
-        let config = self.config_bytes(config_digest).map_err(Unfit::Error)?.ok_or(Unfit::NotKept)?;
+        let component = self.component_bytes(digest).map_err(Unfit::Error)?.ok_or(Unfit::NotKept(digest))?;
+        let config = self.config_bytes(config_digest).map_err(Unfit::Error)?.ok_or(Unfit::NotKept(config_digest))?;
         let no_text = |_| Unfit::Config(vec![(String::new(), "is no text".to_owned())]);
         let config = String::from_utf8(config).map_err(no_text)?;
         self.host.try_out(&component, &config).map(drop).map_err(unfit)
@@ -192,10 +193,13 @@ fn keep(path: &Path, bytes: &[u8]) -> Result<(), ServiceError> {
     let write = || {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
-        let unfinished = tempfile::NamedTempFile::new_in(folder)?;
-        unfinished.as_file().write_all(bytes)?;
-        unfinished.as_file().sync_all()?;
-        unfinished.persist(path).map_err(|error| error.error)?;
+        // Two who keep the same bytes at once write a file each.
+        static WRITTEN: AtomicU64 = AtomicU64::new(0);
+        let unfinished = path.with_extension(format!("{}.tmp", WRITTEN.fetch_add(1, Ordering::Relaxed)));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
         File::open(folder)?.sync_all()
     };
     let unavailable =

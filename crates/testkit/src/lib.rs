@@ -15,10 +15,11 @@ pub use plugin::PerUnit;
 pub use sender::Anywhere;
 
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
+use ledger_service::ports::throttling::{Measure, Scope, ThrottlingPlugin};
 use ledger_service::ports::{PricingPlugin, Random};
 use ledger_service::top_ups::PlanTopUps;
 use ledger_service::{
-    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, PlanRules, RateCard, Releases,
+    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, PlanRules, Policy, RateCard, Releases,
     Rule, Settings, Shop, Slot, TestClock, hash_of_secret,
 };
 use ledger_store::{LedgerStore, MemoryStore};
@@ -108,20 +109,26 @@ pub fn settings() -> Settings {
     }
 }
 
-/// What is live in a kit: the plugin, as the configuration `units`, for chats and calls on every plan.
+/// What is live in a kit: the plugin, as the configuration `units`, for chats and calls on every plan; and for the activity
+/// `limited`, of which a policy lets two through in a minute.
 pub fn releases(plugin: Arc<dyn PricingPlugin>) -> Releases {
     let binding = Binding { name: "per-unit".into(), plugin, shadow: None };
-    let rules = ["chat", "voice_*"].map(|activity| Rule {
+    let rules = ["chat", "voice_*", "limited"].map(|activity| Rule {
         activity: activity.to_owned(),
         model: "*".to_owned(),
         prices: "units".into(),
     });
-    let rules_of = PlanRules { rate_card: "standard".to_owned(), policies: Vec::new() };
+    let rules_of = PlanRules { rate_card: "standard".to_owned(), policies: vec!["limited".to_owned()] };
+    let limited =
+        Policy { name: "limited".into(), activities: ["limited".to_owned()].into(), throttles: "two-a-minute".into() };
+    let two: Arc<dyn ThrottlingPlugin> = Arc::new(AtMost::new(2, Measure::Requests, Scope::Account, 60));
+    let two = Binding { name: "at-most".into(), plugin: two, shadow: None };
     Releases {
         rate_cards: [("standard".to_owned(), RateCard { rules: rules.to_vec() })].into(),
         plans: plans().iter().map(|plan| (plan.name.to_string(), rules_of.clone())).collect(),
+        policies: [("limited".to_owned(), limited)].into(),
         prices: [("units".into(), Slot::configured(binding))].into(),
-        ..Releases::default()
+        throttles: [("two-a-minute".into(), Slot::configured(two))].into(),
     }
 }
 

@@ -143,7 +143,7 @@ impl PluginLibrary for Shelf {
 
     fn try_out(&self, digest: Digest, config_digest: Digest) -> Result<(), Unfit> {
         let is_kept = |digest| self.text_of(digest).or_else(|| (digest == Digest([2; 32])).then(String::new));
-        let config = is_kept(config_digest).ok_or(Unfit::NotKept)?;
+        let config = is_kept(config_digest).ok_or(Unfit::NotKept(config_digest))?;
         if config.contains("wrong") {
             return Err(Unfit::Config(vec![("wrong".to_owned(), "no such setting".to_owned())]));
         }
@@ -151,7 +151,7 @@ impl PluginLibrary for Shelf {
             Some("fails") => Err(Unfit::Failed(PluginFailure::Trap, "sample 1: unreachable".to_owned())),
             Some(_) => Ok(()),
             None if digest == self.plugin.digest() => Ok(()),
-            None => Err(Unfit::NotKept),
+            None => Err(Unfit::NotKept(digest)),
         }
     }
 

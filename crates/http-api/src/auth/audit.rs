@@ -20,10 +20,12 @@ pub(crate) fn made(mut response: Response, id: &str) -> Response {
     response
 }
 
-/// What only an administrator may, and changes something, is on record; so are settings that cost money.
+/// What only an administrator or an operator of plugins may, and changes something, is on record; so are settings that cost
+/// money.
 pub(super) fn is_audited(method: &Method, scopes: &[Scope], operation: &str) -> bool {
     // A token for the page changes nothing, and is made whenever somebody opens it.
-    let is_act = *method != Method::GET && scopes == [Scope::Admin] && operation != "createPortalToken";
+    let is_for_few = scopes == [Scope::Admin] || scopes == [Scope::Plugins];
+    let is_act = *method != Method::GET && is_for_few && operation != "createPortalToken";
     is_act || ["putAutoTopUp", "deleteAutoTopUp", "putAlerts", "deleteAlerts"].contains(&operation)
 }
 

@@ -1,4 +1,4 @@
-//! Plugins' bytes, looking after the server, and this reference itself, described.
+//! Looking after the server, and this reference itself, described.
 
 use super::{Description, Form, NDJSON, Part, Tag};
 use crate::health::HealthAnswer;
@@ -11,8 +11,6 @@ use ledger_core::Timestamp;
 use schemars::JsonSchema;
 
 pub(super) const ALL: Part = &[
-    ("getPluginVersion", get_plugin_version),
-    ("getPluginConfig", get_plugin_config),
     ("verify", verify),
     ("backUp", back_up),
     ("setTestClock", set_test_clock),
@@ -49,37 +47,6 @@ struct BackupQuery {
 struct NewTestTime {
     /// The time, not before the one at which the clock stands.
     now: Shown<Timestamp>,
-}
-
-fn get_plugin_version() -> Description {
-    Description::new(
-        Tag::Plugins,
-        "Fetch a plugin's component",
-        "The bytes that priced a charge, for ever. Bytes are found by their digest alone, whatever the name.",
-    )
-    .path(
-        "digest",
-        "The digest of the component.",
-        "sha256:0101010101010101010101010101010101010101010101010101010101010101",
-    )
-    .answers_empty(200, "The component.")
-    .or_bytes("application/wasm")
-    .refuses(&[kinds::PLUGIN_NOT_FOUND])
-}
-
-fn get_plugin_config() -> Description {
-    Description::new(
-        Tag::Plugins,
-        "Fetch a plugin's configuration",
-        "The bytes that priced a charge, for ever. Bytes are found by their digest alone, whatever the name.",
-    )
-    .path(
-        "digest",
-        "The digest of the configuration.",
-        "sha256:0202020202020202020202020202020202020202020202020202020202020202",
-    )
-    .answers::<serde_json::Value>(200, "The configuration.")
-    .refuses(&[kinds::CONFIG_NOT_FOUND])
 }
 
 fn verify() -> Description {

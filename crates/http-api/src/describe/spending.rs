@@ -241,11 +241,12 @@ struct NewRefund {
 }
 
 /// What may go wrong where something is priced and taken.
-const SPENDING: [&kinds::Kind; 5] = [
+const SPENDING: [&kinds::Kind; 6] = [
     kinds::INSUFFICIENT_CREDITS,
     kinds::ACCOUNT_SUSPENDED,
     kinds::UNPRICED,
     kinds::PLUGIN_FAILED,
+    kinds::THROTTLED,
     kinds::INVALID_REQUEST,
 ];
 

@@ -11,6 +11,7 @@ use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use ledger_core::amount::AMOUNT_MICROS_MAX;
 use ledger_core::{Amount, Timestamp};
 use ledger_service::{Difference, ServiceError, ShadowReport, ShadowSums};
 use schemars::JsonSchema;
@@ -107,7 +108,8 @@ impl<'a> ShadowAnswer<'a> {
 /// A sum that is shown; beyond the range of amounts, the largest there is.
 fn credits(micros: i128) -> Shown<Amount> {
     let amount = i64::try_from(micros).ok().and_then(Amount::from_micros);
-    Shown(amount.unwrap_or(if micros < 0 { Amount::MAX.negated() } else { Amount::MAX }))
+    let most = Amount::from_micros(AMOUNT_MICROS_MAX).unwrap_or_default();
+    Shown(amount.unwrap_or(if micros < 0 { most.negated() } else { most }))
 }
 
 /// What some of the events cost, and would have cost.

@@ -137,6 +137,13 @@ kinds! {
         "The plugin that prices this trapped, ran out of its bounds, or gave lines that are no price. Nothing was charged."
         "Send the same request again, with the same key, after `Retry-After`. Tell whoever runs the plugin if it stays so."
         retry_after;
+    THROTTLED = TOO_MANY_REQUESTS "throttled" "A policy slows the account down"
+        [member("policy", Shape::Text, "Which of the policy's rules says no."),
+         member("reason", Shape::Text, "Why."),
+         member("retry_after_ms", Shape::Whole, "When it may be worth trying again, in milliseconds; 0 where waiting does not help.")]
+        "A throttling policy of the account's plan lets this not through. Nothing was charged or set aside, and it does not count."
+        "Wait for `Retry-After`, where waiting helps; look at `RateLimit` to stay below the limit."
+        retry_after;
     EVENT_TOO_OLD = UNPROCESSABLE_ENTITY "event-too-old" "The event is too old"
         [member("oldest", Shape::Time, "The oldest time that is taken.")]
         "`occurred_at` is so long ago that keys of that time are forgotten, so that a repetition could not be noticed."
@@ -227,14 +234,30 @@ kinds! {
         [member("delivery", Shape::Text, "The delivery asked for.")]
         "The endpoint has no delivery with this id, or no longer."
         "`GET /v1/webhooks/{id}/deliveries` lists those that are kept.";
-    PLUGIN_NOT_FOUND = NOT_FOUND "plugin-not-found" "There are no such bytes"
-        [member("digest", Shape::Text, "The digest asked for.")]
-        "No component with this digest is kept here."
-        "Use the digest that a charge's `rating` names.";
+    PLUGIN_NOT_FOUND = NOT_FOUND "plugin-not-found" "There is no such plugin"
+        [perhaps("plugin", Shape::Text, "The plugin asked for."),
+         perhaps("digest", Shape::Text, "The digest asked for.")]
+        "No plugin of this name is known here, or no component of it with this digest."
+        "`GET /v1/plugins` lists them; `PUT /v1/plugins/{name}/versions` uploads one.";
+    SHADOW_NOT_FOUND = NOT_FOUND "shadow-not-found" "Nothing prices beside"
+        [member("shadow", Shape::Text, "The plugin asked for.")]
+        "The plugin has no candidate in shadow."
+        "Release one with the mode `shadow`.";
     CONFIG_NOT_FOUND = NOT_FOUND "config-not-found" "There are no such bytes"
         [member("digest", Shape::Text, "The digest asked for.")]
         "No configuration with this digest is kept here."
         "Use the digest that a charge's `rating` names.";
+
+    // Plugins.
+    PLUGIN_REJECTED = UNPROCESSABLE_ENTITY "plugin-rejected" "The component is not taken"
+        [member("plugin", Shape::Text, "The plugin."),
+         perhaps("failure", Shape::OneOf(&["trap", "out-of-fuel", "deadline", "memory", "bad-answer"]), "How it failed, where it did.")]
+        "The bytes are no component that this server runs, or it failed over the configuration or a sample call."
+        "Mend what `detail` names, and build it without imports.";
+    NOTHING_TO_ROLL_BACK = CONFLICT "nothing-to-roll-back" "Nothing can be taken back"
+        [member("plugin_config", Shape::Text, "The plugin configuration.")]
+        "What is live is what the configuration file says, or was never released."
+        "Release what should be live.";
 
     // The server.
     MAINTENANCE_RUNNING = CONFLICT "maintenance-running" "Such work is running already"

@@ -464,7 +464,7 @@ async fn nothing_is_lost_or_repeated_however_often_a_stream_is_resumed() {
         writer.await.unwrap();
     }
     assert_eq!(got, (3..=CHARGES + 2).collect::<Vec<u64>>());
-    assert!(connections > 10, "it was connected {connections} times");
+    assert!(connections > 2, "it was connected {connections} times");
 }
 
 /// The transcript of `docs/events.md` is what a server says.

@@ -36,6 +36,15 @@ impl Server {
         server.put("/v1/accounts/acme:team", json!({ "plan": "free", "parent": "acme" })).await;
         let key = server.post("/v1/keys", json!({ "scopes": ["read"] })).await;
         let token = server.post("/v1/portal-tokens", json!({ "account": "acme" })).await;
+        // What examples release has been uploaded, and something can be rolled back and is in shadow.
+        let digest = server.upload("times 2").await;
+        for (number, mode) in ["live", "shadow"].into_iter().enumerate() {
+            let digest = if mode == "live" { digest.clone() } else { server.upload("times 3").await };
+            let release = json!({ "digest": digest, "mode": mode, "reason": format!("number {number}") });
+            let request = Request::post("/v1/plugins/per-unit/releases").header("idempotency-key", mode);
+            let answer = server.client.send(request.body(Body::from(release.to_string())).unwrap()).await;
+            assert!(answer.status.is_success(), "{answer:?}");
+        }
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let webhook = text(&webhook["id"]);
         let delivery = server.delivery(&webhook).await;
@@ -73,6 +82,14 @@ impl Server {
         let answer = self.client.send(request.body(Body::from(body.to_string())).unwrap()).await;
         assert!(answer.status.is_success(), "{path}: {answer:?}");
         serde_json::from_str(&answer.body).unwrap()
+    }
+
+    /// Uploads a component of the pretended library.
+    async fn upload(&self, component: &str) -> String {
+        let request = Request::put("/v1/plugins/per-unit/versions").header("content-type", "application/wasm");
+        let answer = self.client.send(request.body(Body::from(component.to_owned())).unwrap()).await;
+        let answer: Value = serde_json::from_str(&answer.body).unwrap();
+        answer["digest"].as_str().unwrap().to_owned()
     }
 
     /// Has what the purchase told the endpoint handed on, as the dispatcher of a running server does.
@@ -116,7 +133,11 @@ impl Server {
         }
         let forms = said["requestBody"]["content"].as_object().into_iter().flatten();
         let example = forms.into_iter().find(|(_, form)| !form["example"].is_null());
-        let body = example.map(|(media_type, form)| (media_type, form["example"].to_string()));
+        let mut body = example.map(|(media_type, form)| (media_type.as_str(), form["example"].to_string()));
+        if operation == "putPluginVersion" {
+            // The document has no example of bytes.
+            body = Some(("application/wasm", "times 5".to_owned()));
+        }
         if let Some((media_type, _)) = &body {
             request = request.header("content-type", *media_type);
         }

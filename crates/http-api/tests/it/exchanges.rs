@@ -11,8 +11,17 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 /// The headers that mean something to callers.
-const SHOWN: [&str; 6] =
-    ["content-type", "content-disposition", "idempotency-hit", "retry-after", "www-authenticate", "allow"];
+const SHOWN: [&str; 9] = [
+    "content-type",
+    "content-disposition",
+    "idempotency-hit",
+    "retry-after",
+    "www-authenticate",
+    "allow",
+    "ratelimit-policy",
+    "ratelimit",
+    "purser-advice",
+];
 
 #[tokio::test]
 async fn conversations_go_as_written() {

@@ -111,7 +111,7 @@ pub enum Unfit {
     /// The plugin fails.
     Failed(PluginFailure, String),
     /// The bytes are not here.
-    NotKept,
+    NotKept(Digest),
     /// Something else went wrong.
     Error(ServiceError),
 }
