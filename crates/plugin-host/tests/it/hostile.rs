@@ -7,7 +7,7 @@ use ledger_service::ports::{PluginFailure, PricingError, PricingPlugin};
 use plugin_host::{Limits, PluginHost, PrepareError, Prepared};
 use std::time::{Duration, Instant};
 
-fn hostile() -> Vec<u8> {
+pub(crate) fn hostile() -> Vec<u8> {
     component("test/hostile-guest")
 }
 
@@ -16,7 +16,7 @@ fn good() -> UsageEvent {
 }
 
 /// What the plugin answers for a model: the sum in micro-credits, or the failure.
-fn answer(plugin: &Prepared, model: &str) -> Result<i64, PricingError> {
+pub(crate) fn answer(plugin: &Prepared, model: &str) -> Result<i64, PricingError> {
     let quote = plugin.price(&event(model, &[("messages", 3)]))?;
     Ok(quote.items.iter().map(|item| item.credits.micros()).sum())
 }
