@@ -8,3 +8,4 @@ mod hostile;
 mod shipped;
 mod throttling;
 mod try_out;
+mod versions;
