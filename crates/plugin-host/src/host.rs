@@ -176,6 +176,21 @@ fn keep<K: Kind>(path: &Path, told: &K::Told, compiled: &Component) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
+
+    /// An instance of the snapshot is where one was that has just been configured, to the unit of fuel: what is tried out
+    /// is what will be called.
+    #[test]
+    fn a_snapshot_uses_the_fuel_of_what_was_tried_out() {
+        let host = PluginHost::new(Limits::default(), None).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/call-minutes.wasm");
+        let component = std::fs::read(path).expect("run cargo xtask plugins build first");
+        let config = r#"{"per_minute": "12"}"#;
+        let ready = host.ready::<Pricing>(&component, config).unwrap();
+        assert!(ready.has_snapshot());
+        let most = samples::events().iter().map(|(_, event)| ready.ask_fresh(event).unwrap().1).max();
+        assert_eq!(Some(host.try_out(&component, config).unwrap().fuel_max), most);
+    }
 
     /// A refusal and a panic end in the same: no snapshot, with a reason.
     #[test]

@@ -14,6 +14,8 @@ fn what_is_no_plugin_is_refused_with_its_reason() {
     let smuggled = encode(r#"(component (import "purser:plugin/types@0.1.0" (instance (export "now" (func)))))"#);
     for (bytes, reason) in [
         (wasi, "wasi:clocks/wall-clock@0.2.0"),
+        (encode(r#"(component (import "now" (func (result u64))))"#), "imports now;"),
+        (encode(r#"(component (import "code" (core module)))"#), "imports code;"),
         (smuggled, "purser:plugin/types@0.1.0"),
         (exporting(&["purser:plugin/pricing@0.1.0", "purser:plugin/throttling@0.1.0"], ""), "make two of it"),
         (
