@@ -1,14 +1,18 @@
 //! Builds the shipped plugins: Rust to a core module, and the module to a component, `target/plugins/NAME.wasm`.
 //!
-//! A component is written only where its bytes changed, so that what embeds it is not built again for nothing.
+//! A component is written only where its bytes changed, so that what embeds it is not built again for nothing. What one
+//! needs besides types is refused here, before the host would.
 
 use crate::toolchain::{WASM_TARGET, ensure_wasm_target};
 use crate::workspace::Workspace;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::Path;
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, DecodedWasm};
+
+/// The only import that a plugin may have: it holds types and nothing to call.
+const TYPES: &str = "purser:plugin/types@0.1.0";
 
 /// Builds the plugins that are shipped.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
@@ -36,10 +40,11 @@ fn build_all(workspace: &Workspace, from: &str, to: &str) -> Result<()> {
     for name in names {
         let module = modules.join(format!("{}.wasm", name.replace('-', "_")));
         let component = encode(&module).with_context(|| format!("{name} makes no component"))?;
+        let exports = exports(&component).with_context(|| format!("{name} is no plugin"))?;
         let path = components.join(format!("{name}.wasm"));
         let changed = write_if_changed(&path, &component)?;
         let note = if changed { "" } else { ", unchanged" };
-        println!("{name}: {} bytes, sha256 {}{note}", component.len(), digest_prefix(&component));
+        println!("{name}: {exports}, {} bytes, sha256 {}{note}", component.len(), digest_prefix(&component));
     }
     Ok(())
 }
@@ -48,6 +53,20 @@ fn build_all(workspace: &Workspace, from: &str, to: &str) -> Result<()> {
 fn encode(module: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(module).with_context(|| format!("{} cannot be read", module.display()))?;
     ComponentEncoder::default().validate(true).module(&bytes)?.encode()
+}
+
+/// What a component exports, if it imports nothing but types.
+fn exports(component: &[u8]) -> Result<String> {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
+        bail!("it is a package of types");
+    };
+    let world = &resolve.worlds[world];
+    let imports = world.imports.keys().map(|key| resolve.name_world_key(key));
+    let forbidden: Vec<String> = imports.filter(|name| name != TYPES).collect();
+    ensure!(forbidden.is_empty(), "it imports {}, and a plugin has no imports but {TYPES}", forbidden.join(", "));
+    let exports: Vec<String> = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();
+    ensure!(!exports.is_empty(), "it exports nothing");
+    Ok(exports.join(", "))
 }
 
 /// Writes a file unless it has these bytes; returns whether it wrote. Nobody ever sees half a file.
@@ -79,6 +98,12 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_exports_nothing_is_no_plugin() {
+        let component = ComponentEncoder::default().module(b"\0asm\x01\0\0\0").unwrap().encode().unwrap();
+        assert_eq!(exports(&component).unwrap_err().to_string(), "it exports nothing");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::error::ServiceError;
 use crate::idempotency::{Content, key_fingerprint};
 use crate::ledger::Ledger;
 use crate::ports::{PricingError, Quote};
-use crate::rate_card::{Binding, Releases};
+use crate::releases::{Binding, Releases};
+use crate::throttle::{Admitted, Question, Seen, Submitted};
 use crate::writer::{Request, Task, Written};
 use ledger_core::{
     Account, Amount, Body, ChargeRequest, Command, Details, Digest, Id, IdKind, OnExcess, Quantity, Rating, Refusal,
@@ -115,6 +116,11 @@ enum Found {
 impl Ledger {
     /// Charges one event.
     pub async fn charge(&self, input: ChargeInput) -> Result<Charged, ServiceError> {
+        self.charge_seen(input, &mut Seen::default()).await
+    }
+
+    /// The same; what policies say besides is added to `seen`, whether the event is charged or not.
+    pub async fn charge_seen(&self, input: ChargeInput, seen: &mut Seen) -> Result<Charged, ServiceError> {
         let now = self.now();
         let wanted = Wanted { account: input.account.clone(), keys: input.keys() };
         let content = input.content();
@@ -126,28 +132,46 @@ impl Ledger {
         let releases = self.releases();
         let on_excess = input.on_excess;
         let event = input.into_event(&account, now);
+        let mut admitted = self.admit(&releases, &Question::charge(&event), &account, seen).await?;
         let binding = binding(&releases, &event)?;
         let quote = binding.plugin.price(&event).map_err(|error| failed(error, binding))?;
+        price_beside(&event, &quote, binding);
         let mut request = self.request(event, on_excess, quote, binding)?;
         (request.keys, request.content, request.looked_up) = (wanted.keys, content, Some(account.sequence));
-        let answer = self.submit_one(request).await?;
-        self.charged(answer)
+        let submitted = admitted.submitted();
+        let answer = self.submit_one(request).await;
+        submitted.answered(&answer);
+        self.charged(answer?)
     }
 
     /// Charges many events, each for itself, in order; one refusal stops no other. Durable together.
     pub async fn charge_batch(self: &Arc<Self>, inputs: Vec<ChargeInput>) -> Vec<Result<Charged, ServiceError>> {
+        self.charge_batch_seen(inputs).await.0
+    }
+
+    /// The same, with what policies say besides, of all events together.
+    pub async fn charge_batch_seen(
+        self: &Arc<Self>,
+        inputs: Vec<ChargeInput>,
+    ) -> (Vec<Result<Charged, ServiceError>>, Seen) {
         // Pricing thousands of events takes milliseconds: off the threads that serve other requests.
         let ledger = self.clone();
-        let prepared = tokio::task::spawn_blocking(move || ledger.prepare_batch(inputs)).await;
-        let Ok(prepared) = prepared else {
-            return vec![Err(ServiceError::Internal { detail: "pricing a batch panicked".to_owned() })];
+        let prepared = tokio::task::spawn_blocking(move || {
+            let mut seen = Seen::default();
+            (ledger.prepare_batch(inputs, &mut seen), seen)
+        });
+        let Ok((prepared, seen)) = prepared.await else {
+            let panicked = ServiceError::Internal { detail: "pricing a batch panicked".to_owned() };
+            return (vec![Err(panicked)], Seen::default());
         };
         let mut requests = Vec::with_capacity(prepared.len());
+        let mut submitted = Vec::with_capacity(prepared.len());
         let mut results: Vec<Option<Result<Charged, ServiceError>>> = Vec::with_capacity(prepared.len());
         for prepared in prepared {
             match prepared {
-                Prepared::Submit(request) => {
+                Prepared::Submit(request, mut admitted) => {
                     requests.push(*request);
+                    submitted.push(admitted.submitted());
                     results.push(None);
                 }
                 Prepared::Answered(result) => results.push(Some(*result)),
@@ -158,15 +182,25 @@ impl Ledger {
         } else {
             self.submit(requests).await.map(Vec::into_iter)
         };
-        let mut answer = || match &mut answers {
-            Ok(answers) => answers.next().unwrap_or(Err(ServiceError::Overloaded)).and_then(|w| self.charged(w)),
-            Err(error) => Err(error.clone()),
+        let mut submitted = submitted.into_iter();
+        let mut answer = || {
+            let answer = match &mut answers {
+                Ok(answers) => answers.next().unwrap_or(Err(ServiceError::Overloaded)),
+                Err(error) => Err(error.clone()),
+            };
+            submitted.next().into_iter().for_each(|submitted: Submitted| submitted.answered(&answer));
+            answer.and_then(|written| self.charged(written))
         };
-        results.into_iter().map(|result| result.unwrap_or_else(&mut answer)).collect()
+        (results.into_iter().map(|result| result.unwrap_or_else(&mut answer)).collect(), seen)
     }
 
     /// Prices an event and says what a charge would meet now. Changes nothing.
-    pub fn quote(&self, input: &ChargeInput) -> Result<Quoted, ServiceError> {
+    pub async fn quote(&self, input: &ChargeInput) -> Result<Quoted, ServiceError> {
+        self.quote_seen(input, &mut Seen::default()).await
+    }
+
+    /// The same; what policies say besides is added to `seen`.
+    pub async fn quote_seen(&self, input: &ChargeInput, seen: &mut Seen) -> Result<Quoted, ServiceError> {
         let now = self.now();
         let account = self.account(&input.account)?;
         if let Err(refusal) = self.check_time(input.occurred_at, now) {
@@ -174,12 +208,21 @@ impl Ledger {
         }
         let releases = self.releases();
         let event = input.clone().into_event(&account, now);
+        let throttled = match self.admit(&releases, &Question::charge(&event), &account, seen).await {
+            // Let go of at once: nothing is counted of a question.
+            Ok(admitted) => {
+                drop(admitted);
+                None
+            }
+            Err(error @ ServiceError::Throttled { .. }) => Some(error),
+            Err(error) => return Err(error),
+        };
         let priced = binding(&releases, &event)
             .and_then(|b| b.plugin.price(&event).map(|quote| (quote, b)).map_err(|error| failed(error, b)));
         let (quote, binding) = match priced {
             Ok(priced) => priced,
             Err(error @ ServiceError::Unpriced { .. }) => {
-                return Ok(Quoted { price: None, refusal: Some(error) });
+                return Ok(Quoted { price: None, refusal: throttled.or(Some(error)) });
             }
             Err(error) => return Err(error),
         };
@@ -188,7 +231,8 @@ impl Ledger {
             return Err(ServiceError::Internal { detail: "a quote made no charge".to_owned() });
         };
         let mut copy = (*account).clone();
-        let refusal = execute(&mut copy, self.plans(), command, None, now)?.result.err().map(ServiceError::from);
+        let refused = execute(&mut copy, self.plans(), command, None, now)?.result.err().map(ServiceError::from);
+        let refusal = throttled.or(refused);
         let price = Some((quote, charge.rating.clone(), charge.price));
         Ok(Quoted { price, refusal })
     }
@@ -293,7 +337,7 @@ impl Ledger {
     }
 
     /// Does for each item of a batch what `charge` does up to submission; items of one plugin share instances.
-    fn prepare_batch(&self, inputs: Vec<ChargeInput>) -> Vec<Prepared> {
+    fn prepare_batch(&self, inputs: Vec<ChargeInput>, seen: &mut Seen) -> Vec<Prepared> {
         let now = self.now();
         let releases = self.releases();
         let mut prepared: Vec<Option<Prepared>> = Vec::with_capacity(inputs.len());
@@ -314,11 +358,12 @@ impl Ledger {
                 Ok(Found::New(account)) => {
                     let on_excess = input.on_excess;
                     let event = input.into_event(&account, now);
-                    match binding(&releases, &event) {
+                    let admitted = self.admit_blocking(&releases, &Question::charge(&event), &account, seen);
+                    match admitted.and_then(|admitted| Ok((admitted, binding(&releases, &event)?))) {
                         Err(error) => Some(Prepared::Answered(Box::new(Err(error)))),
-                        Ok(binding) => {
+                        Ok((admitted, binding)) => {
                             let (keys, looked_up) = (wanted.keys, account.sequence);
-                            to_price.push(ToPrice { index, keys, content, looked_up, event, on_excess, binding });
+                            to_price.push(ToPrice { index, keys, content, looked_up, event, on_excess, binding, admitted });
                             None
                         }
                     }
@@ -326,13 +371,15 @@ impl Ledger {
             });
         }
         for (item, quote) in price_all(to_price) {
-            let ToPrice { index, keys, content, looked_up, event, on_excess, binding } = item;
+            let ToPrice { index, keys, content, looked_up, event, on_excess, binding, admitted } = item;
             let request = quote
                 .map_err(|error| failed(error, binding))
+                .inspect(|quote| price_beside(&event, quote, binding))
                 .and_then(|quote| self.request(event, on_excess, quote, binding));
             prepared[index] = Some(match request {
                 Ok(request) => {
-                    Prepared::Submit(Box::new(Request { keys, content, looked_up: Some(looked_up), ..request }))
+                    let request = Request { keys, content, looked_up: Some(looked_up), ..request };
+                    Prepared::Submit(Box::new(request), admitted)
                 }
                 Err(error) => Prepared::Answered(Box::new(Err(error))),
             });
@@ -354,7 +401,7 @@ impl Ledger {
 }
 
 enum Prepared {
-    Submit(Box<Request>),
+    Submit(Box<Request>, Admitted),
     Answered(Box<Result<Charged, ServiceError>>),
 }
 
@@ -366,6 +413,7 @@ struct ToPrice<'a> {
     event: UsageEvent,
     on_excess: OnExcess,
     binding: &'a Binding,
+    admitted: Admitted,
 }
 
 /// Prices the items of each plugin together, on two threads where there is enough to share.
@@ -402,11 +450,18 @@ fn price_all(mut items: Vec<ToPrice<'_>>) -> Vec<(ToPrice<'_>, Result<Quote, Pri
 }
 
 pub(crate) fn binding<'a>(releases: &'a Releases, event: &UsageEvent) -> Result<&'a Binding, ServiceError> {
-    releases.find(&event.plan, &event.activity, event.model.as_deref()).ok_or_else(|| ServiceError::Unpriced {
+    releases.find(event).ok_or_else(|| ServiceError::Unpriced {
         model: event.model.clone(),
         activity: event.activity.clone(),
         unit: None,
     })
+}
+
+/// Shows a priced event to whoever prices beside what is live.
+fn price_beside(event: &UsageEvent, quote: &Quote, binding: &Binding) {
+    if let (Some(shadow), Some(price)) = (&binding.shadow, sum(quote)) {
+        shadow.offer(event, price);
+    }
 }
 
 fn failed(error: PricingError, binding: &Binding) -> ServiceError {

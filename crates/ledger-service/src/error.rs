@@ -32,6 +32,29 @@ pub enum ServiceError {
         /// What the host saw.
         detail: String,
     },
+    /// A policy says no.
+    Throttled {
+        /// Which of its rules.
+        policy: Arc<str>,
+        /// Why.
+        reason: Arc<str>,
+        /// When it may be worth trying again, in milliseconds; 0 where waiting does not help.
+        retry_after_ms: u32,
+    },
+    /// A component is not taken.
+    PluginRejected {
+        /// The plugin's name.
+        plugin: Arc<str>,
+        /// Why.
+        reason: String,
+        /// How it failed, where it did.
+        failure: Option<PluginFailure>,
+    },
+    /// Nothing was released that could be taken back.
+    NothingToRollBack {
+        /// The plugin configuration.
+        slot: Arc<str>,
+    },
     /// Nothing of this kind has this id.
     NotFound {
         /// What was looked for: `hold`, `grant`, `purchase`.

@@ -16,6 +16,8 @@ use crate::idempotency::{Content, key_fingerprint};
 use crate::ledger::Ledger;
 use crate::measured::Measured;
 use crate::ports::PricingPlugin;
+use crate::ports::throttling::Action;
+use crate::throttle::{Question, Seen};
 use crate::writer::{Request, Task};
 use ledger_core::entry::HoldOpened;
 use ledger_core::{
@@ -100,6 +102,22 @@ pub struct HoldReply {
 /// How many entries are read at a time to find a hold's settles.
 const SETTLES_PAGE: usize = 1000;
 
+impl HoldAmount {
+    fn credits(&self) -> Option<Amount> {
+        match self {
+            Self::Credits(credits) => Some(*credits),
+            Self::Usage(_) => None,
+        }
+    }
+
+    fn quantities(&self) -> Arc<[Quantity]> {
+        match self {
+            Self::Credits(_) => Arc::default(),
+            Self::Usage(quantities) => quantities.clone(),
+        }
+    }
+}
+
 type Attributes = Vec<(String, String)>;
 
 /// What a step asks of the core, with the attributes that its price may depend on, and where that was computed.
@@ -170,6 +188,11 @@ impl HoldStep {
 impl Ledger {
     /// Sets credits aside.
     pub async fn open_hold(&self, input: HoldInput) -> Result<HoldReply, ServiceError> {
+        self.open_hold_seen(input, &mut Seen::default()).await
+    }
+
+    /// The same; what policies say besides is added to `seen`.
+    pub async fn open_hold_seen(&self, input: HoldInput, seen: &mut Seen) -> Result<HoldReply, ServiceError> {
         let now = self.now();
         let header = input.key.iter().map(|key| key_fingerprint(&input.account, KeyKind::Header, key));
         let named = input.id.iter().map(|id| key_fingerprint(&input.account, KeyKind::Event, id));
@@ -190,7 +213,10 @@ impl Ledger {
             on_excess: input.on_excess,
         };
         let releases = self.releases();
-        let event = event(&account, &terms, Arc::default(), input.attributes.clone(), input.id.as_deref());
+        let event = event(&account, &terms, input.amount.quantities(), input.attributes.clone(), input.id.as_deref());
+        let estimate = input.amount.credits();
+        let question = Question { action: Action::OpenHold, event: &event, estimate, opened_at: None };
+        let mut admitted = self.admit(&releases, &question, &account, seen).await?;
         let live = match (binding(&releases, &event), &input.amount) {
             (Ok(binding), _) => Some(binding),
             // Credits need no price; usage that is settled later would be unpriced.
@@ -214,14 +240,28 @@ impl Ledger {
             details: Salted::new(&details, self.salt_for(&details)),
             instance,
         };
-        let written = self.submit_one(request).await?;
-        let acted = self.acted(written)?;
+        let submitted = admitted.submitted();
+        let written = self.submit_one(request).await;
+        submitted.answered(&written);
+        let acted = self.acted(written?)?;
+        drop(admitted);
         let recorded = acted.entry()?;
         self.hold_reply(&acted.account, &opening_of(&recorded)?, recorded, acted.replay)
     }
 
     /// Does something to a hold, under an `Idempotency-Key`.
     pub async fn step_hold(&self, hold: &str, key: &str, step: HoldStep) -> Result<HoldReply, ServiceError> {
+        self.step_hold_seen(hold, key, step, &mut Seen::default()).await
+    }
+
+    /// The same; what policies say besides is added to `seen`.
+    pub async fn step_hold_seen(
+        &self,
+        hold: &str,
+        key: &str,
+        step: HoldStep,
+        seen: &mut Seen,
+    ) -> Result<HoldReply, ServiceError> {
         let (named, sequence) = self.named(IdKind::Hold, "hold", hold)?;
         let content = step.content(hold);
         let keys = [key_fingerprint(&named.id, KeyKind::Header, key)];
@@ -230,8 +270,17 @@ impl Ledger {
         if let Some(recorded) = known {
             return self.hold_reply(&account, &opening, recorded, true);
         }
-        if matches!(step, HoldStep::Extend { .. }) {
+        if let HoldStep::Extend { amount, .. } = &step {
             self.check_may_spend(&account)?;
+            let terms = &opening.opened.terms;
+            let quantities = amount.as_ref().map(HoldAmount::quantities).unwrap_or_default();
+            let mut event = event(&account, terms, quantities, opening.attributes.clone(), opening.id.as_deref());
+            // The policies that count are those of the account's plan now.
+            event.plan = account.plan.clone();
+            let estimate = amount.as_ref().and_then(HoldAmount::credits);
+            let opened_at = Some(terms.opened_at);
+            let question = Question { action: Action::ExtendHold, event: &event, estimate, opened_at };
+            self.admit(&self.releases(), &question, &account, seen).await?;
         }
         let (command, attributes, instance) = self.hold_command(&account, sequence, &opening, step)?;
         let act = Act {
@@ -284,6 +333,9 @@ impl Ledger {
             }
             HoldStep::Settle { amount, is_final } => {
                 let (priced, attributes, instance) = price(amount)?;
+                if let Some(priced) = priced.as_ref().filter(|_| is_final) {
+                    self.settle_beside(account, opening, priced);
+                }
                 // Only in the end a total may be lower than before, and give back what was taken.
                 let charges = match account.holds.get(sequence) {
                     None if is_final => self.settles_of(account, sequence, terms)?,
@@ -302,6 +354,18 @@ impl Ledger {
                 (Command::ReleaseHold(ReleaseRequest { hold: sequence, ended: None }), Vec::new(), Instance::None)
             }
         })
+    }
+
+    /// Shows what a hold came to in the end to whoever prices beside what is live.
+    fn settle_beside(&self, account: &Account, opening: &Opening, priced: &Priced) {
+        let quantities = priced.quantities.clone();
+        let event = event(account, &opening.opened.terms, quantities, opening.attributes.clone(), None);
+        let releases = self.releases();
+        if let Some(shadow) = releases.find(&event).and_then(|binding| binding.shadow.as_ref())
+            && !priced.items.is_empty()
+        {
+            shadow.offer(&event, priced.price);
+        }
     }
 
     fn hold_reply(

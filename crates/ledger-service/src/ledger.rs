@@ -11,8 +11,9 @@ use crate::notices::Notices;
 use crate::open_holds::{Counted, OpenHolds, Sums};
 use crate::ports::{Clock, PluginLibrary, Random};
 use crate::purchases::Shop;
-use crate::rate_card::Releases;
+use crate::releases::{ReleaseBook, Releases};
 use crate::telling::Telling;
+use crate::throttle::Counters;
 use crate::top_ups::{PlanTopUps, TopUpBook};
 use crate::webhooks::Webhooks;
 use crate::writer::{self, Handle, Put, Request, Task, Writer, Written};
@@ -81,6 +82,7 @@ pub struct Ledger {
     random: Arc<dyn Random>,
     plans: Arc<PlanBook>,
     releases: ArcSwap<Releases>,
+    releases_book: ReleaseBook,
     shop: Shop,
     library: Option<Arc<dyn PluginLibrary>>,
     activity_kinds: ActivityKinds,
@@ -141,6 +143,7 @@ impl Ledger {
             top_ups: TopUpBook::load(&*parts.store, parts.top_ups)?,
             notices: Notices::default(),
             feed: Arc::new(Feed::new(listener_commits_max, listeners_max)),
+            counters: Counters::default(),
         });
         let webhooks = Webhooks::load(&*parts.store)?;
         telling.notices.want(webhooks.wanted()?);
@@ -151,12 +154,14 @@ impl Ledger {
         let (queue, group) = (parts.settings.queue_items_max, parts.settings.group_items_max);
         let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
             .map_err(|e| ServiceError::Internal { detail: format!("the writer's thread cannot be started: {e}") })?;
-        Ok(Arc::new(Self {
+        let releases_book = ReleaseBook::load(&*parts.store)?;
+        let ledger = Arc::new(Self {
             store: parts.store,
             clock: parts.clock,
             random: parts.random,
             plans,
             releases: ArcSwap::from_pointee(parts.releases),
+            releases_book,
             shop: parts.shop,
             library: parts.library,
             activity_kinds: ActivityKinds::default(),
@@ -169,7 +174,9 @@ impl Ledger {
             measures,
             writer: Mutex::new(Some(Arc::new(handle))),
             writer_thread: Mutex::new(Some(thread)),
-        }))
+        });
+        ledger.resume_releases()?;
+        Ok(ledger)
     }
 
     /// Lets the writer finish what was accepted, and closes the store. Requests that come later are answered that the
@@ -299,7 +306,14 @@ impl Ledger {
 
     /// Books everything that is due by now, on every account. Returns how many accounts had something due.
     pub async fn run_due(&self) -> Result<usize, ServiceError> {
-        scheduler::run_due(self).await
+        let run = scheduler::run_due(self).await;
+        self.counters().sweep(self.now());
+        // What failed may have been a commit that the writer knows nothing of: of a key, of a delivery. Nobody else reopens
+        // the store.
+        if let (Err(ServiceError::StorageUnavailable { .. }), Ok(handle)) = (&run, self.handle()) {
+            handle.look_at_store();
+        }
+        run
     }
 
     /// Counts accounts and their open holds while commits go on, resting after each page of accounts for as many times as
@@ -393,6 +407,18 @@ impl Ledger {
 
     pub(crate) fn top_ups(&self) -> &TopUpBook {
         &self.telling.top_ups
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.telling.counters
+    }
+
+    pub(crate) fn releases_book(&self) -> &ReleaseBook {
+        &self.releases_book
+    }
+
+    pub(crate) fn store_handle(&self) -> Arc<dyn LedgerStore> {
+        self.store.clone()
     }
 
     pub(crate) fn webhooks(&self) -> &Webhooks {

@@ -17,7 +17,7 @@ impl Ledger {
         if let Some(live) = self.releases().plugin_with(digest, config_digest) {
             return Ok(Some(live.clone()));
         }
-        self.library().map_or(Ok(None), |library| library.plugin(digest, config_digest))
+        self.library().map_or(Ok(None), |library| library.pricing(digest, config_digest))
     }
 
     /// The bytes of a component that has priced something; `None` where there is none with this digest.

@@ -1,6 +1,7 @@
 //! A plugin with a stopwatch: what operators watch of the calls, by plugin and digest.
 
 use crate::measures::short;
+use crate::ports::throttling::{Asked, Decision, Reading, ThrottlingPlugin, Window};
 use crate::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
 use ledger_core::{Digest, UsageEvent};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
@@ -8,23 +9,46 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Calls a plugin, and measures it.
-pub struct Measured {
-    plugin: Arc<dyn PricingPlugin>,
+pub struct Measured<T: ?Sized = dyn PricingPlugin> {
+    plugin: Arc<T>,
     seconds: Histogram,
     fuel: Histogram,
     failures: [Counter; PluginFailure::ALL.len()],
 }
 
-impl Measured {
+impl Measured<dyn PricingPlugin> {
     /// Measures a plugin under its name.
     pub fn new(name: &str, plugin: Arc<dyn PricingPlugin>) -> Self {
+        let digest = plugin.digest();
+        Self::of(name, digest, plugin)
+    }
+
+    fn note(&self, priced: &Result<Quote, PricingError>) {
+        match priced {
+            Ok(Quote { fuel: Some(fuel), .. }) => self.fuel.record(*fuel as f64),
+            Err(PricingError::Failed(failure, _)) => self.failures[failure.place()].increment(1),
+            Ok(Quote { fuel: None, .. }) | Err(PricingError::Unpriced { .. } | PricingError::InvalidUsage(_)) => {}
+        }
+    }
+}
+
+impl Measured<dyn ThrottlingPlugin> {
+    /// Measures a plugin that throttles under its name.
+    pub fn throttling(name: &str, plugin: Arc<dyn ThrottlingPlugin>) -> Self {
+        let digest = plugin.digest();
+        Self::of(name, digest, plugin)
+    }
+}
+
+impl<T: ?Sized> Measured<T> {
+    fn of(name: &str, digest: Digest, plugin: Arc<T>) -> Self {
         describe_histogram!(
             "purser_plugin_call_seconds",
             "Time of a call to a plugin, the wait for an instance included; in a batch the mean of those that shared one"
         );
         describe_histogram!("purser_plugin_fuel", "Fuel that a call in a fresh instance used");
         describe_counter!("purser_plugin_failures_total", "Calls that a plugin did not answer properly");
-        let digest = short(plugin.digest());
+        let digest = short(digest);
         let name = name.to_owned();
         let failures = PluginFailure::ALL.map(|failure| {
             let labels = [("plugin", name.clone()), ("digest", digest.clone()), ("failure", failure.name().to_owned())];
@@ -38,17 +62,9 @@ impl Measured {
             failures,
         }
     }
-
-    fn note(&self, priced: &Result<Quote, PricingError>) {
-        match priced {
-            Ok(Quote { fuel: Some(fuel), .. }) => self.fuel.record(*fuel as f64),
-            Err(PricingError::Failed(failure, _)) => self.failures[failure.place()].increment(1),
-            Ok(Quote { fuel: None, .. }) | Err(PricingError::Unpriced { .. } | PricingError::InvalidUsage(_)) => {}
-        }
-    }
 }
 
-impl PricingPlugin for Measured {
+impl PricingPlugin for Measured<dyn PricingPlugin> {
     fn digest(&self) -> Digest {
         self.plugin.digest()
     }
@@ -76,5 +92,29 @@ impl PricingPlugin for Measured {
         }
         priced.iter().for_each(|priced| self.note(priced));
         priced
+    }
+}
+
+impl ThrottlingPlugin for Measured<dyn ThrottlingPlugin> {
+    fn digest(&self) -> Digest {
+        self.plugin.digest()
+    }
+
+    fn config_digest(&self) -> Digest {
+        self.plugin.config_digest()
+    }
+
+    fn windows(&self) -> &[Window] {
+        self.plugin.windows()
+    }
+
+    fn decide(&self, asked: &Asked<'_>, readings: &[Reading]) -> Result<Decision, (PluginFailure, String)> {
+        let began = Instant::now();
+        let decided = self.plugin.decide(asked, readings);
+        self.seconds.record(began.elapsed());
+        if let Err((failure, _)) = &decided {
+            self.failures[failure.place()].increment(1);
+        }
+        decided
     }
 }

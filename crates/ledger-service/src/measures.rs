@@ -3,7 +3,7 @@
 //! of a charge. `docs/operations/monitoring.md` says what each means.
 
 use crate::open_holds::OpenHolds;
-use crate::rate_card::Releases;
+use crate::releases::Releases;
 use ledger_core::Digest;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
@@ -164,11 +164,10 @@ impl LedgerMeasures {
     pub(crate) fn releases(&self, releases: &Releases) {
         let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.drain(..).for_each(|gauge| gauge.set(0));
-        for rule in releases.rate_cards.values().flat_map(|card| &card.rules) {
-            let (name, plugin) = (rule.binding.name.to_string(), &rule.binding.plugin);
-            let (digest, config_digest) = (short(plugin.digest()), short(plugin.config_digest()));
+        for (name, (digest, config_digest)) in releases.live() {
+            let (digest, config_digest) = (short(digest), short(config_digest));
             let gauge = gauge!("purser_release_info",
-                "plugin" => name, "digest" => digest, "config_digest" => config_digest);
+                "plugin" => name.to_string(), "digest" => digest, "config_digest" => config_digest);
             gauge.set(1);
             live.push(gauge);
         }

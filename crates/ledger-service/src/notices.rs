@@ -209,6 +209,11 @@ impl Ledger {
         Ok(true)
     }
 
+    /// Tells of something that is about no account, now.
+    pub(crate) fn tell(&self, id: &str, kind: NoticeKind, data: Value) -> Result<bool, ServiceError> {
+        self.record_notice(&Notice { id: id.into(), kind, account: None, at: self.now(), data })
+    }
+
     /// The notices that are yet to be handed on, oldest first. One that is done with is ended by [`Notice::done`], in the
     /// same commit as whatever it became.
     pub fn pending_notices(&self) -> Result<Vec<Notice>, ServiceError> {

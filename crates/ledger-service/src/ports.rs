@@ -1,7 +1,10 @@
 //! What the service asks of the world: a clock, randomness, plugins that price, a library of those that once did, and
 //! somebody who looks after the store. Production wires the system's, wasmtime's and the store's; tests wire their own.
 
+mod library;
 pub mod throttling;
+
+pub use library::{CallLimits, ConfigFormat, Described, PluginKind, PluginLibrary, Unfit};
 
 use crate::error::ServiceError;
 use ledger_core::{Digest, LineItem, Timestamp, UsageEvent};
@@ -108,23 +111,6 @@ impl PluginFailure {
             Self::BadAnswer => "bad-answer",
         }
     }
-}
-
-/// Every component and configuration that ever priced anything, by its digest: what is no longer live is needed to settle
-/// what was begun under it, and to check what it priced. Blocks, and may compile: not for the way of a charge.
-///
-/// Bytes are held against their digests whenever they are read. Those that differ, and a component that the host refuses
-/// today, are [`ServiceError::Internal`], whose detail says so for the log and for who verifies; a disk that does not
-/// answer is [`ServiceError::StorageUnavailable`].
-pub trait PluginLibrary: Send + Sync {
-    /// A plugin made ready with a configuration; `None` where the bytes of either are not there.
-    fn plugin(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError>;
-
-    /// A component's bytes; `None` where they are not there.
-    fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError>;
-
-    /// A configuration's bytes, which are JSON text; `None` where they are not there.
-    fn config_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError>;
 }
 
 /// Looks after what is stored while it is being served. Both may take hours and block. Each runs once at a time, and

@@ -1,9 +1,5 @@
-//! Rate cards: which plugin, with which configuration, prices an activity and a model.
+//! Rate cards: which plugin configuration prices an activity and a model.
 
-use crate::ports::PricingPlugin;
-use ledger_core::Digest;
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 /// Ordered rules; the first that matches counts.
@@ -20,49 +16,17 @@ pub struct Rule {
     pub activity: String,
     /// Which models it is for; `*` also matches an event without a model.
     pub model: String,
-    /// What prices them.
-    pub binding: Binding,
+    /// The name of the plugin configuration that prices them.
+    pub prices: Arc<str>,
 }
 
-/// A plugin with its configuration, under the plugin's name.
-#[derive(Clone)]
-pub struct Binding {
-    /// The plugin's name.
-    pub name: Arc<str>,
-    /// The plugin, configured.
-    pub plugin: Arc<dyn PricingPlugin>,
-}
-
-impl fmt::Debug for Binding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digests = (self.plugin.digest().to_string(), self.plugin.config_digest().to_string());
-        f.debug_struct("Binding").field("name", &self.name).field("digests", &digests).finish()
-    }
-}
-
-/// What is live: one set, seen whole by each request from start to end.
-#[derive(Clone, Debug, Default)]
-pub struct Releases {
-    /// Rate cards by name.
-    pub rate_cards: BTreeMap<String, RateCard>,
-    /// The rate card of each plan.
-    pub plans: BTreeMap<String, String>,
-}
-
-impl Releases {
-    /// What prices this; `None` where no rule does.
-    pub fn find(&self, plan: &str, activity: &str, model: Option<&str>) -> Option<&Binding> {
-        let card = self.rate_cards.get(self.plans.get(plan)?)?;
+impl RateCard {
+    /// The plugin configuration that prices this; `None` where no rule does.
+    pub(crate) fn find(&self, activity: &str, model: Option<&str>) -> Option<&Arc<str>> {
         let matching = |rule: &&Rule| {
             matches(&rule.activity, activity) && model.map_or(rule.model == "*", |model| matches(&rule.model, model))
         };
-        card.rules.iter().find(matching).map(|rule| &rule.binding)
-    }
-
-    /// The plugin with these digests, where a rule names it.
-    pub(crate) fn plugin_with(&self, digest: Digest, config_digest: Digest) -> Option<&Arc<dyn PricingPlugin>> {
-        let mut plugins = self.rate_cards.values().flat_map(|card| &card.rules).map(|rule| &rule.binding.plugin);
-        plugins.find(|plugin| plugin.digest() == digest && plugin.config_digest() == config_digest)
+        self.rules.iter().find(matching).map(|rule| &rule.prices)
     }
 }
 

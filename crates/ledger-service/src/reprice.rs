@@ -151,7 +151,7 @@ impl<'a> Repricer<'a> {
             let gone = || ServiceError::StorageUnavailable {
                 detail: format!("the plugin {digest} or its configuration {config_digest} went away meanwhile"),
             };
-            let plugin = self.library.plugin(digest, config_digest)?.ok_or_else(gone)?;
+            let plugin = self.library.pricing(digest, config_digest)?.ok_or_else(gone)?;
             let events: Vec<&UsageEvent> = group.iter().map(|waiting| &waiting.event).collect();
             for (waiting, quote) in group.iter().zip(plugin.price_all(&events)) {
                 self.judge(waiting, &*plugin, &quote);
@@ -235,7 +235,7 @@ fn unusable(library: &dyn PluginLibrary, pair: Pair, name: &str) -> Result<Optio
         if library.config_bytes(config_digest)?.is_none() {
             return Ok(Some(format!("the configuration {config_digest} of {name} is missing")));
         }
-        let is_there = library.plugin(digest, config_digest)?.is_some();
+        let is_there = library.pricing(digest, config_digest)?.is_some();
         Ok((!is_there).then(|| format!("the plugin {name} {digest} or its configuration {config_digest} is missing")))
     };
     match looked_into() {

@@ -7,6 +7,7 @@
 use crate::alerts::{AlertBook, Crossing, Standing, Threshold, crossings};
 use crate::feed::{Feed, Moved};
 use crate::notices::{Notice, NoticeKind, Notices, WantedNotices};
+use crate::throttle::Counters;
 use crate::top_ups::TopUpBook;
 use ledger_core::balance::spendable;
 use ledger_core::{Account, Amount, Body, Id, IdKind, NewGrant, PlanBook, Source};
@@ -21,6 +22,7 @@ pub(crate) struct Telling {
     pub(crate) notices: Notices,
     pub(crate) feed: Arc<Feed>,
     pub(crate) top_ups: TopUpBook,
+    pub(crate) counters: Counters,
 }
 
 /// An account's commit.
@@ -45,6 +47,7 @@ impl Telling {
     /// Tells those who listen, once the change is durable.
     pub(crate) fn publish(&self, change: &Change<'_>) {
         self.top_ups.look(change.after);
+        self.counters.committed(&change.after.id, change.entries);
         self.feed.publish(&change.after.id, || Moved {
             account: change.after.clone(),
             entries: change.entries.to_vec(),

@@ -324,6 +324,12 @@ impl Writer {
         }
     }
 
+    /// A commit that failed elsewhere leaves the store closed to everyone, which any read shows.
+    fn look_at_store(&self) -> Result<(), ServiceError> {
+        self.store.due_accounts(Timestamp::from_millis(0), 1)?;
+        Ok(())
+    }
+
     fn commit(
         &self,
         accounts: Vec<Working>,
@@ -486,7 +492,7 @@ fn describe(account: &mut Account, update: &ledger_core::Update) {
     }
 }
 
-/// Requests that are answered together.
+/// Requests that are answered together. Without any, the writer looks whether the store still answers.
 struct Submission {
     requests: Vec<Request>,
     reply: oneshot::Sender<Vec<Answer>>,
@@ -545,7 +551,9 @@ fn run(writer: &Writer, clock: &dyn Clock, submissions: &Receiver<Submission>, p
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        if let Err(error) = handle_group(writer, clock, group, items, progress) {
+        let looked_at = group.iter().any(|submission| submission.requests.is_empty()).then(|| writer.look_at_store());
+        let handled = handle_group(writer, clock, group, items, progress);
+        if let Err(error) = handled.and(looked_at.unwrap_or(Ok(()))) {
             stop_until_recovered(writer, submissions, progress, &error);
             // What the failed commit made durable after all was told to nobody: who listens reads the journal again.
             if let Some(telling) = &writer.telling {
@@ -591,6 +599,8 @@ fn handle_group(
             Ok(())
         }
         Err(error) => {
+            // Before anyone is answered, who would find the node ready otherwise.
+            progress.ready.store(false, Ordering::SeqCst);
             for (count, reply) in replies {
                 let _ = reply.send(vec![Err(error.clone()); count]);
             }
@@ -640,6 +650,13 @@ impl Handle {
     /// Whether the node takes requests.
     pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::SeqCst)
+    }
+
+    /// Has the writer look whether the store still answers, and reopen it if not. Where too much waits, a request that
+    /// does will show it.
+    pub(crate) fn look_at_store(&self) {
+        let (reply, _) = oneshot::channel();
+        let _ = self.queue.try_send(Submission { requests: Vec::new(), reply });
     }
 
     /// Has requests done as one submission, and waits until they are durable. Refuses at once where too much waits.

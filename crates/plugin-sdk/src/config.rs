@@ -2,6 +2,7 @@
 
 use crate::{ConfigProblem, Decimal};
 use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
 
 /// An object of the configuration: members are taken out of it, and what is left at the end is unknown.
 #[derive(Debug)]
@@ -105,6 +106,14 @@ impl Table {
         value.as_u64().ok_or_else(|| "must be a whole number, not below zero".to_owned())
     }
 
+    /// Reads a whole number within bounds.
+    pub fn integer_in(bounds: RangeInclusive<u64>) -> impl Fn(&Value) -> Result<u64, String> {
+        move |value| {
+            let out = || format!("must be a whole number from {} to {}", bounds.start(), bounds.end());
+            value.as_u64().filter(|number| bounds.contains(number)).ok_or_else(out)
+        }
+    }
+
     /// Reads a text that is not empty.
     pub fn text(value: &Value) -> Result<String, String> {
         let text = value.as_str().filter(|text| !text.is_empty());
@@ -170,5 +179,16 @@ mod tests {
                 "y: no such setting",
             ]
         );
+    }
+
+    #[test]
+    fn numbers_are_held_to_their_bounds() {
+        let read = Table::integer_in(1..=99);
+        for (value, expected) in
+            [("1", Some(1)), ("99", Some(99)), ("0", None), ("100", None), ("-1", None), ("1.5", None)]
+        {
+            assert_eq!(read(&serde_json::from_str(value).unwrap()).ok(), expected, "{value}");
+        }
+        assert_eq!(read(&Value::Null).unwrap_err(), "must be a whole number from 1 to 99");
     }
 }

@@ -22,7 +22,7 @@ pub struct Inputs<'a> {
 const SECTIONS: [&str; 8] =
     ["server", "storage", "ledger", "idempotency", "events", "webhooks", "plugins", "custom_credits"];
 /// The sections of named things, which are replaced whole.
-const NAMED: [&str; 4] = ["plugin_configs", "rate_cards", "plans", "packs"];
+const NAMED: [&str; 5] = ["plugin_configs", "rate_cards", "policies", "plans", "packs"];
 
 /// Variables that are no settings, and that the program reads where it needs them. Secrets are among them: their values
 /// come into no configuration, and so into no message.

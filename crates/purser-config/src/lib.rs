@@ -15,6 +15,7 @@ mod section;
 
 pub use layers::Inputs;
 pub use node::{Place, Problem, Problems};
+pub use plugin_configs::{json_of_json, json_of_toml};
 pub use read::{load, read};
 
 use ledger_core::{Amount, Plan};
@@ -47,6 +48,8 @@ pub struct Config {
     pub plugin_configs: Vec<PluginConfig>,
     /// What prices what, sorted by name.
     pub rate_cards: Vec<RateCard>,
+    /// Who is slowed down, sorted by name.
+    pub policies: Vec<Policy>,
     /// What customers get, sorted by name.
     pub plans: Vec<PlanConfig>,
     /// What is on sale, sorted by name.
@@ -194,6 +197,8 @@ pub struct PluginConfig {
     pub plugin: String,
     /// The configuration as the plugin gets it: JSON with sorted keys.
     pub json: String,
+    /// Whether what is live is left to releases, so that there is no configuration here.
+    pub by_release: bool,
     /// Where it stands, for whoever finds that the plugin refuses it.
     pub place: Place,
     /// The setting that holds what the plugin is configured with: `plugin_configs.NAME.config`, or `.file`.
@@ -220,6 +225,17 @@ pub struct Rule {
     pub prices: String,
 }
 
+/// Which requests a plugin configuration throttles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Its name, which plans use.
+    pub name: String,
+    /// Patterns of activities; `*` stands for any run of characters.
+    pub activities: Vec<String>,
+    /// The name of a plugin configuration, which exists.
+    pub throttles: String,
+}
+
 /// A plan and what prices it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanConfig {
@@ -227,6 +243,8 @@ pub struct PlanConfig {
     pub definition: Plan,
     /// The name of its rate card, which exists.
     pub rate_card: String,
+    /// The names of its policies, which exist, in the order in which they are asked.
+    pub policies: Vec<String>,
     /// At which shares of the credits used somebody is told, in ten-thousandths.
     pub alerts_used_e4: Vec<u32>,
     /// At which amounts that remain.

@@ -39,6 +39,50 @@ pub(crate) fn from_file(
     }
 }
 
+/// A configuration in TOML as a plugin gets it: JSON with sorted keys. Floats and dates are refused; every problem is told
+/// with its path.
+///
+/// # Errors
+/// Paths and reasons; the path is empty where the text is no TOML.
+pub fn json_of_toml(text: &str) -> Result<String, Vec<(String, String)>> {
+    let mut problems = Vec::new();
+    let json = match parse("configuration", text) {
+        Ok(node) => to_json(&node, "", &mut problems),
+        Err(found) => {
+            problems = found;
+            None
+        }
+    };
+    json.ok_or_else(|| problems.into_iter().map(|problem| (problem.key, problem.reason)).collect())
+}
+
+/// The same for a configuration that is JSON already: it is written anew, so that layout and order make no difference.
+///
+/// # Errors
+/// As for [`json_of_toml`].
+pub fn json_of_json(text: &str) -> Result<String, Vec<(String, String)>> {
+    let json: Json = serde_json::from_str(text).map_err(|error| vec![(String::new(), format!("is no JSON: {error}"))])?;
+    let mut problems = Vec::new();
+    find_floats(&json, "", &mut problems);
+    if !json.is_object() {
+        problems.push((String::new(), "must be an object".to_owned()));
+    }
+    if problems.is_empty() { Ok(json.to_string()) } else { Err(problems) }
+}
+
+fn find_floats(json: &Json, key: &str, problems: &mut Vec<(String, String)>) {
+    match json {
+        Json::Number(number) if number.is_f64() => problems.push((key.to_owned(), not_exact(&number.to_string()))),
+        Json::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| find_floats(item, &format!("{key}[{index}]"), problems));
+        }
+        Json::Object(members) => {
+            members.iter().for_each(|(name, member)| find_floats(member, &path(key, name), problems));
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
 /// The configuration as JSON text; floats and dates are refused, each at its place.
 pub(crate) fn to_json(node: &Node, key: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let before = problems.len();

@@ -25,6 +25,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     let mut all = merged(inputs, &mut problems);
     let configs = names_in(&all, "plugin_configs");
     let cards = names_in(&all, "rate_cards");
+    let policies = names_in(&all, "policies");
     let packs = names_in(&all, "packs");
     let config = Config {
         server: section(&mut all, "server", &mut problems, settings::server),
@@ -40,7 +41,10 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
         rate_cards: members(&mut all, "rate_cards", &mut problems, |name, path, node, problems| {
             named::rate_card(name, path, node, &configs, problems)
         }),
-        plans: tables(&mut all, "plans", &mut problems, |name, section| named::plan(name, section, &cards, &packs)),
+        policies: tables(&mut all, "policies", &mut problems, |name, section| named::policy(name, section, &configs)),
+        plans: tables(&mut all, "plans", &mut problems, |name, section| {
+            named::plan(name, section, &named::Known { cards: &cards, policies: &policies, packs: &packs })
+        }),
         packs: tables(&mut all, "packs", &mut problems, named::pack),
         custom_credits: section(&mut all, "custom_credits", &mut problems, settings::custom_credits),
     };
@@ -52,7 +56,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     (config, problems)
 }
 
-const SECTION_NAMES: [&str; 12] = [
+const SECTION_NAMES: [&str; 13] = [
     "server",
     "storage",
     "ledger",
@@ -63,6 +67,7 @@ const SECTION_NAMES: [&str; 12] = [
     "custom_credits",
     "plugin_configs",
     "rate_cards",
+    "policies",
     "plans",
     "packs",
 ];

@@ -111,6 +111,15 @@ pub(crate) fn not_exact(float: &str) -> String {
     format!("is a float, which is not exact; write a decimal in quotes, {instead}")
 }
 
+/// Reads true or false.
+pub(crate) fn flag(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        Value::Loose(text) if text == "true" || text == "false" => Ok(text == "true"),
+        other => Err(format!("must be true or false, not {}", other.kind())),
+    }
+}
+
 pub(crate) fn text(value: &Value) -> Result<String, String> {
     match value {
         Value::Text(text) | Value::Loose(text) if !text.is_empty() => Ok(text.clone()),

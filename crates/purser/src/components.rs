@@ -3,16 +3,15 @@
 //! Bytes of components and configurations are kept in the data directory for ever, named by their digests and synced
 //! before anything is priced with them: a charge names both, and must be re-executable.
 
-use crate::library::{component_path, config_path};
-use anyhow::Context;
-use ledger_core::Digest;
-use ledger_service::{Binding, Measured, RateCard, Releases, Rule};
+use crate::library::{FileLibrary, Ready};
+use anyhow::{Context, anyhow};
+use ledger_service::{
+    PlanRules, Policy, RateCard, Releases, Rule, Slot, watched_pricing, watched_throttling,
+};
 use plugin_host::{Limits, PluginHost, PrepareError};
 use purser_config::{Config, PluginConfig, Plugins, Problem, Problems};
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The host of a server's plugins, which keeps what it compiles.
@@ -26,12 +25,22 @@ pub(crate) fn server_host(config: &Config) -> anyhow::Result<Arc<PluginHost>> {
     Ok(Arc::new(host))
 }
 
-/// What prices what, by the configuration. Everything that plugins refuse is in one error, with the places.
-pub(crate) fn releases(config: &Config, host: &PluginHost) -> anyhow::Result<Releases> {
-    let data = &config.storage.data;
-    let mut bindings: BTreeMap<&str, Binding> = BTreeMap::new();
+/// What prices and throttles what, by the configuration. Everything that plugins refuse is in one error, with the places.
+pub(crate) fn releases(config: &Config, library: &FileLibrary) -> anyhow::Result<Releases> {
+    let mut releases = Releases::default();
     let mut problems = Vec::new();
     for plugin_config in &config.plugin_configs {
+        let name: Arc<str> = plugin_config.name.as_str().into();
+        let plugin: Arc<str> = plugin_config.plugin.as_str().into();
+        if plugin_config.by_release {
+            // What is never used is of either kind.
+            if config.policies.iter().any(|policy| policy.throttles == plugin_config.name) {
+                releases.throttles.insert(name, Slot::by_release(plugin));
+            } else {
+                releases.prices.insert(name, Slot::by_release(plugin));
+            }
+            continue;
+        }
         let bytes = match component(plugin_config, &config.plugins.search) {
             Ok(bytes) => bytes,
             Err(problem) => {
@@ -39,34 +48,62 @@ pub(crate) fn releases(config: &Config, host: &PluginHost) -> anyhow::Result<Rel
                 continue;
             }
         };
-        keep(&component_path(data, Digest::of(&bytes)), &bytes)?;
-        let json = plugin_config.json.as_bytes();
-        keep(&config_path(data, Digest::of(json)), json)?;
-        match host.prepare(&bytes, &plugin_config.json) {
-            Ok(prepared) => {
-                let measured = Measured::new(&plugin_config.plugin, Arc::new(prepared));
-                let binding = Binding { name: plugin_config.plugin.as_str().into(), plugin: Arc::new(measured) };
-                bindings.insert(&plugin_config.name, binding);
+        let kept = library.keep(&bytes, plugin_config.json.as_bytes());
+        let pair = kept.map_err(|error| anyhow!("{} cannot be kept: {error:?}", plugin_config.name))?;
+        match library.made_ready(pair, &bytes, &plugin_config.json) {
+            Ok(Ready::Pricing(ready)) => {
+                releases.prices.insert(name, Slot::configured(watched_pricing(&plugin, ready)));
+            }
+            Ok(Ready::Throttling(ready)) => {
+                releases.throttles.insert(name, Slot::configured(watched_throttling(&plugin, ready)));
             }
             Err(error) => problems.extend(refused(plugin_config, error)),
         }
     }
+    if problems.is_empty() {
+        problems = of_other_kinds(config, &releases);
+    }
     if !problems.is_empty() {
         return Err(Problems::sorted(problems).into());
     }
-    let rule = |rule: &purser_config::Rule| {
-        let binding =
-            bindings.get(rule.prices.as_str()).context("a rate card names an unknown plugin configuration")?;
-        Ok(Rule { activity: rule.activity.clone(), model: rule.model.clone(), binding: binding.clone() })
+    let rule = |rule: &purser_config::Rule| Rule {
+        activity: rule.activity.clone(),
+        model: rule.model.clone(),
+        prices: rule.prices.as_str().into(),
     };
-    let card = |card: &purser_config::RateCard| {
-        let rules = card.rules.iter().map(rule).collect::<anyhow::Result<_>>()?;
-        Ok((card.name.clone(), RateCard { rules }))
+    let card = |card: &purser_config::RateCard| (card.name.clone(), RateCard { rules: card.rules.iter().map(rule).collect() });
+    releases.rate_cards = config.rate_cards.iter().map(card).collect();
+    let policy = |policy: &purser_config::Policy| {
+        let (name, throttles) = (policy.name.as_str().into(), policy.throttles.as_str().into());
+        (policy.name.clone(), Policy { name, activities: policy.activities.clone().into(), throttles })
     };
-    Ok(Releases {
-        rate_cards: config.rate_cards.iter().map(card).collect::<anyhow::Result<_>>()?,
-        plans: config.plans.iter().map(|p| (p.definition.name.to_string(), p.rate_card.clone())).collect(),
-    })
+    releases.policies = config.policies.iter().map(policy).collect();
+    let rules = |plan: &purser_config::PlanConfig| {
+        let rules = PlanRules { rate_card: plan.rate_card.clone(), policies: plan.policies.clone() };
+        (plan.definition.name.to_string(), rules)
+    };
+    releases.plans = config.plans.iter().map(rules).collect();
+    Ok(releases)
+}
+
+/// A rule that prices with a plugin that throttles, and the other way round.
+fn of_other_kinds(config: &Config, releases: &Releases) -> Vec<Problem> {
+    let place_of = |name: &str| config.plugin_configs.iter().find(|known| known.name == *name);
+    let problem = |name: &str, user: &str, is: &str, does: &str| {
+        place_of(name).map(|known| {
+            let reason = format!("{} {is}, and {user} has it {does}", known.plugin);
+            known.place.problem(&plugin_setting(known), reason)
+        })
+    };
+    let rules = config.rate_cards.iter().flat_map(|card| card.rules.iter().map(|rule| (&rule.prices, &card.name)));
+    let pricing = rules.filter(|(name, _)| releases.throttles.contains_key(&***name));
+    let pricing = pricing.filter_map(|(name, card)| problem(name, &format!("the rate card {card}"), "throttles", "price"));
+    let throttling = config.policies.iter().filter(|policy| releases.prices.contains_key(&*policy.throttles));
+    let throttling = throttling
+        .filter_map(|policy| problem(&policy.throttles, &format!("the policy {}", policy.name), "prices", "throttle"));
+    let mut problems: Vec<Problem> = pricing.chain(throttling).collect();
+    problems.dedup();
+    problems
 }
 
 /// Everything that is wrong with the components of a configuration and with what they are configured with. Nothing is
@@ -74,7 +111,7 @@ pub(crate) fn releases(config: &Config, host: &PluginHost) -> anyhow::Result<Rel
 pub(crate) fn problems(config: &Config) -> anyhow::Result<Vec<Problem>> {
     let host = host(&config.plugins, None)?;
     let mut problems = Vec::new();
-    for plugin_config in config.plugin_configs.iter().filter(|c| !c.plugin.is_empty()) {
+    for plugin_config in config.plugin_configs.iter().filter(|c| !c.plugin.is_empty() && !c.by_release) {
         match component(plugin_config, &config.plugins.search) {
             Err(problem) => problems.push(problem),
             Ok(_) if plugin_config.json.is_empty() => {}
@@ -155,22 +192,4 @@ fn component(plugin_config: &PluginConfig, search: &[PathBuf]) -> Result<Vec<u8>
          names further folders",
         folders.join(", ")
     )))
-}
-
-/// Keeps bytes in a file, durably, unless they are there.
-fn keep(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if path.exists() {
-        return Ok(());
-    }
-    let folder = path.parent().context("a kept file has a folder")?;
-    let write = || {
-        fs::create_dir_all(folder)?;
-        let unfinished = path.with_extension("tmp");
-        let mut file = File::create(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, path)?;
-        File::open(folder)?.sync_all()
-    };
-    write().with_context(|| format!("{} cannot be kept", path.display()))
 }

@@ -3,11 +3,14 @@
 
 use ledger_core::Digest;
 use ledger_service::ServiceError;
-use ledger_service::ports::{PluginLibrary, PricingPlugin};
-use plugin_host::PluginHost;
+use ledger_service::ports::throttling::ThrottlingPlugin;
+use ledger_service::ports::{
+    CallLimits, ConfigFormat, Described, PluginKind, PluginLibrary, PricingPlugin, Unfit,
+};
+use plugin_host::{Limits, PluginHost, PrepareError, Rejected, World};
 use std::collections::VecDeque;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,19 +21,76 @@ const READY_MAX: usize = 32;
 pub(crate) struct FileLibrary {
     data: PathBuf,
     host: Arc<PluginHost>,
-    ready: Mutex<Ready<Arc<dyn PricingPlugin>>>,
+    ready: Mutex<Recent<Ready>>,
     /// Held by whoever makes a plugin ready, so that two who want the same one compile it once.
     preparing: Mutex<()>,
+}
+
+/// A plugin that can be called.
+#[derive(Clone)]
+pub(crate) enum Ready {
+    /// One that prices.
+    Pricing(Arc<dyn PricingPlugin>),
+    /// One that throttles.
+    Throttling(Arc<dyn ThrottlingPlugin>),
 }
 
 impl FileLibrary {
     /// The library of a data directory, whose plugins run in this host.
     pub(crate) fn new(data: PathBuf, host: Arc<PluginHost>) -> Self {
-        Self { data, host, ready: Mutex::new(Ready(VecDeque::new())), preparing: Mutex::new(()) }
+        Self { data, host, ready: Mutex::new(Recent(VecDeque::new())), preparing: Mutex::new(()) }
     }
 
-    fn take_ready(&self, pair: Pair) -> Option<Arc<dyn PricingPlugin>> {
+    /// Keeps a component and a configuration.
+    pub(crate) fn keep(&self, component: &[u8], config: &[u8]) -> Result<Pair, ServiceError> {
+        Ok((self.keep_component(component)?, self.keep_config(config)?))
+    }
+
+    /// Makes a plugin ready, and remembers it.
+    pub(crate) fn made_ready(&self, pair: Pair, component: &[u8], config: &str) -> Result<Ready, PrepareError> {
+        let world = self.host.validate(component).map_err(PrepareError::Rejected)?.world;
+        let ready = match world {
+            World::Pricing => Ready::Pricing(Arc::new(self.host.prepare(component, config)?)),
+            World::Throttling => Ready::Throttling(Arc::new(self.host.prepare_throttling(component, config)?)),
+        };
+        unpoisoned(&self.ready).put(pair, ready.clone());
+        Ok(ready)
+    }
+
+    /// The plugin of a pair, made ready where it is not; `None` where the bytes of either are not there.
+    fn plugin(&self, pair: Pair) -> Result<Option<Ready>, ServiceError> {
+        if let Some(plugin) = self.take_ready(pair) {
+            return Ok(Some(plugin));
+        }
+        let _one_at_a_time = unpoisoned(&self.preparing);
+        if let Some(plugin) = self.take_ready(pair) {
+            return Ok(Some(plugin));
+        }
+        let (Some(component), Some(config)) = (self.component_bytes(pair.0)?, self.config_bytes(pair.1)?) else {
+            return Ok(None);
+        };
+        let cannot = |reason: String| ServiceError::Internal {
+            detail: format!("{} cannot be run any more: {reason}", component_path(&self.data, pair.0).display()),
+        };
+        let config = String::from_utf8(config).map_err(|_| cannot("its configuration is no text".to_owned()))?;
+        let ready = self.made_ready(pair, &component, &config).map_err(|error| cannot(error.to_string()))?;
+        Ok(Some(ready))
+    }
+
+    fn take_ready(&self, pair: Pair) -> Option<Ready> {
         unpoisoned(&self.ready).take(pair)
+    }
+}
+
+/// Why a plugin that somebody brings is not taken.
+fn unfit(error: PrepareError) -> Unfit {
+    match error {
+        PrepareError::Rejected(rejected) => Unfit::Component(rejected.to_string()),
+        PrepareError::Config(problems) => {
+            Unfit::Config(problems.into_iter().map(|problem| (problem.path, problem.reason)).collect())
+        }
+        PrepareError::Failed(failure, _) => Unfit::Failed(failure, error.to_string()),
+        other => Unfit::Component(other.to_string()),
     }
 }
 
@@ -45,26 +105,28 @@ pub(crate) fn config_path(data: &Path, digest: Digest) -> PathBuf {
 }
 
 impl PluginLibrary for FileLibrary {
-    fn plugin(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError> {
-        let pair = (digest, config_digest);
-        if let Some(plugin) = self.take_ready(pair) {
-            return Ok(Some(plugin));
+    fn pricing(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError> {
+        match self.plugin((digest, config_digest))? {
+            Some(Ready::Pricing(plugin)) => Ok(Some(plugin)),
+            Some(Ready::Throttling(_)) => {
+                Err(ServiceError::Internal { detail: format!("{digest} throttles, and is asked for a price") })
+            }
+            None => Ok(None),
         }
-        let _one_at_a_time = unpoisoned(&self.preparing);
-        if let Some(plugin) = self.take_ready(pair) {
-            return Ok(Some(plugin));
+    }
+
+    fn throttling(
+        &self,
+        digest: Digest,
+        config_digest: Digest,
+    ) -> Result<Option<Arc<dyn ThrottlingPlugin>>, ServiceError> {
+        match self.plugin((digest, config_digest))? {
+            Some(Ready::Throttling(plugin)) => Ok(Some(plugin)),
+            Some(Ready::Pricing(_)) => {
+                Err(ServiceError::Internal { detail: format!("{digest} prices, and is asked to throttle") })
+            }
+            None => Ok(None),
         }
-        let (Some(component), Some(config)) = (self.component_bytes(digest)?, self.config_bytes(config_digest)?) else {
-            return Ok(None);
-        };
-        let cannot = |reason: String| ServiceError::Internal {
-            detail: format!("{} cannot be run any more: {reason}", component_path(&self.data, digest).display()),
-        };
-        let config = String::from_utf8(config).map_err(|_| cannot("its configuration is no text".to_owned()))?;
-        let plugin = self.host.prepare(&component, &config).map_err(|error| cannot(error.to_string()))?;
-        let plugin: Arc<dyn PricingPlugin> = Arc::new(plugin);
-        unpoisoned(&self.ready).put(pair, plugin.clone());
-        Ok(Some(plugin))
     }
 
     fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError> {
@@ -74,6 +136,71 @@ impl PluginLibrary for FileLibrary {
     fn config_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError> {
         read(&config_path(&self.data, digest), digest)
     }
+
+    fn describe(&self, component: &[u8]) -> Result<Described, Unfit> {
+        let description = self.host.validate(component).map_err(|rejected: Rejected| Unfit::Component(rejected.to_string()))?;
+        let Limits { fuel, deadline_ms, memory_bytes, stack_bytes, input_bytes_max, output_bytes_max, .. } =
+            *self.host.limits();
+        Ok(Described {
+            digest: description.digest,
+            kind: match description.world {
+                World::Pricing => PluginKind::Pricing,
+                World::Throttling => PluginKind::Throttling,
+            },
+            world: description.world.name().to_owned(),
+            imports: description.imports,
+            exports: description.exports,
+            bytes: description.bytes,
+            limits: CallLimits { fuel, deadline_ms, memory_bytes, stack_bytes, input_bytes_max, output_bytes_max },
+        })
+    }
+
+    fn read_config(&self, text: &str, format: ConfigFormat) -> Result<String, Unfit> {
+        let json = match format {
+            ConfigFormat::Toml => purser_config::json_of_toml(text),
+            ConfigFormat::Json => purser_config::json_of_json(text),
+        };
+        json.map_err(Unfit::Config)
+    }
+
+    fn try_out(&self, digest: Digest, config_digest: Digest) -> Result<(), Unfit> {
+        let component = self.component_bytes(digest).map_err(Unfit::Error)?.ok_or(Unfit::NotKept)?;
+        let config = self.config_bytes(config_digest).map_err(Unfit::Error)?.ok_or(Unfit::NotKept)?;
+        let no_text = |_| Unfit::Config(vec![(String::new(), "is no text".to_owned())]);
+        let config = String::from_utf8(config).map_err(no_text)?;
+        self.host.try_out(&component, &config).map(drop).map_err(unfit)
+    }
+
+    fn keep_component(&self, component: &[u8]) -> Result<Digest, ServiceError> {
+        let digest = Digest::of(component);
+        keep(&component_path(&self.data, digest), component)?;
+        Ok(digest)
+    }
+
+    fn keep_config(&self, config: &[u8]) -> Result<Digest, ServiceError> {
+        let digest = Digest::of(config);
+        keep(&config_path(&self.data, digest), config)?;
+        Ok(digest)
+    }
+}
+
+/// Keeps bytes in a file, durably, unless they are there.
+fn keep(path: &Path, bytes: &[u8]) -> Result<(), ServiceError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let write = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder)?;
+        let unfinished = tempfile::NamedTempFile::new_in(folder)?;
+        unfinished.as_file().write_all(bytes)?;
+        unfinished.as_file().sync_all()?;
+        unfinished.persist(path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
+    };
+    let unavailable =
+        |error| ServiceError::StorageUnavailable { detail: format!("{} cannot be kept: {error}", path.display()) };
+    write().map_err(unavailable)
 }
 
 /// The bytes of a file, which must be those of its digest.
@@ -89,12 +216,12 @@ fn read(path: &Path, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError> {
 }
 
 /// The digests of a component and a configuration.
-type Pair = (Digest, Digest);
+pub(crate) type Pair = (Digest, Digest);
 
 /// What was used last, the latest first.
-struct Ready<T>(VecDeque<(Pair, T)>);
+struct Recent<T>(VecDeque<(Pair, T)>);
 
-impl<T: Clone> Ready<T> {
+impl<T: Clone> Recent<T> {
     fn take(&mut self, pair: Pair) -> Option<T> {
         let at = self.0.iter().position(|(known, _)| *known == pair)?;
         let found = self.0.remove(at)?;
@@ -133,11 +260,11 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let library = library(data.path());
         let (component, config) = (Digest::of(b"no component"), Digest::of(b"{}"));
-        assert!(library.plugin(component, config).unwrap().is_none());
+        assert!(library.pricing(component, config).unwrap().is_none());
         assert_eq!(library.component_bytes(component), Ok(None));
         keep(component_path(data.path(), component), b"no component");
         assert_eq!(library.component_bytes(component), Ok(Some(b"no component".to_vec())));
-        assert!(library.plugin(component, config).unwrap().is_none(), "the configuration is not there");
+        assert!(library.pricing(component, config).unwrap().is_none(), "the configuration is not there");
         keep(config_path(data.path(), config), b"{}");
         assert_eq!(library.config_bytes(config), Ok(Some(b"{}".to_vec())));
         assert_eq!(library.component_bytes(config), Ok(None), "a configuration is no component");
@@ -145,10 +272,10 @@ mod tests {
             Some(ServiceError::Internal { detail }) => detail,
             other => panic!("{other:?}"),
         };
-        assert!(said(library.plugin(component, config).err()).contains("cannot be run any more"));
+        assert!(said(library.pricing(component, config).err()).contains("cannot be run any more"));
         keep(config_path(data.path(), config), b"{ }");
         assert!(said(library.config_bytes(config).err()).contains(&format!("{}.json is not what", config.hex())));
-        assert!(said(library.plugin(component, config).err()).contains("is not what its name says"));
+        assert!(said(library.pricing(component, config).err()).contains("is not what its name says"));
         fs::remove_file(component_path(data.path(), component)).unwrap();
         fs::create_dir(component_path(data.path(), component)).unwrap();
         let unreadable = library.component_bytes(component);
@@ -158,7 +285,7 @@ mod tests {
     #[test]
     fn what_was_not_used_for_longest_goes_first() {
         let pair = |n: usize| (Digest::of(&n.to_le_bytes()), Digest::of(b""));
-        let mut ready = Ready(VecDeque::new());
+        let mut ready = Recent(VecDeque::new());
         for n in 0..READY_MAX {
             ready.put(pair(n), n);
         }

@@ -45,8 +45,8 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let telemetry = Telemetry::start(test_clock.is_some())?;
     let store = open_store(&config)?;
     let host = components::server_host(&config)?;
-    let releases = components::releases(&config, &host)?;
     let library = Arc::new(FileLibrary::new(data.clone(), host));
+    let releases = components::releases(&config, &library)?;
     let ledger = open(&config, store.clone(), clock.clone(), releases, library.clone())?;
     let made = ledger.keyring().ensure_admin();
     let made = made.map_err(|error| anyhow!("the administrator's key cannot be stored: {error:?}"))?;

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex};
 pub struct FaultyStore<S> {
     inner: S,
     broken: AtomicBool,
+    /// A commit failed, and nobody has recovered since.
+    closed: AtomicBool,
     conflicts_left: AtomicU64,
     /// How many commits succeed before everything fails; none set where it is the highest number.
     good_left: AtomicU64,
@@ -38,6 +40,7 @@ impl<S> FaultyStore<S> {
         Self {
             inner,
             broken: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             conflicts_left: AtomicU64::new(0),
             good_left: AtomicU64::new(u64::MAX),
             commits: AtomicU64::new(0),
@@ -79,6 +82,10 @@ impl<S> FaultyStore<S> {
     fn failing(&self) -> Result<(), StoreError> {
         if self.broken.load(Ordering::SeqCst) { Err(StoreError::unavailable("the disk is full")) } else { Ok(()) }
     }
+
+    fn fail_commit(&self) -> Result<(), StoreError> {
+        self.failing().inspect_err(|_| self.closed.store(true, Ordering::SeqCst))
+    }
 }
 
 impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
@@ -88,13 +95,13 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
 
     fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.commits.fetch_add(1, Ordering::SeqCst);
-        self.failing()?;
+        self.fail_commit()?;
         let less = |left: u64| left.checked_sub(1);
         let counted = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
         if self.good_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, counted).is_err() {
             self.good_left.store(u64::MAX, Ordering::SeqCst);
             self.break_down(true);
-            self.failing()?;
+            self.fail_commit()?;
         }
         if self.conflicts_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok() {
             return Ok(Committed { conflicts: (0..batch.accounts.len()).collect() });
@@ -104,7 +111,9 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
 
     fn recover(&self) -> Result<(), StoreError> {
         self.failing()?;
-        self.inner.recover()
+        self.inner.recover()?;
+        self.closed.store(false, Ordering::SeqCst);
+        Ok(())
     }
 
     fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError> {
@@ -140,6 +149,9 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
     }
 
     fn due_accounts(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<str>>, StoreError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("a commit failed, and the store has not been reopened"));
+        }
         self.inner.due_accounts(now, limit)
     }
 

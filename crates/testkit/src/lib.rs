@@ -2,22 +2,24 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "this is test code, and panicking is how it fails")]
 
+mod at_most;
 mod faulty;
 mod library;
 mod plugin;
 mod sender;
 
+pub use at_most::AtMost;
 pub use faulty::FaultyStore;
 pub use library::Shelf;
 pub use plugin::PerUnit;
 pub use sender::Anywhere;
 
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
-use ledger_service::ports::Random;
+use ledger_service::ports::{PricingPlugin, Random};
 use ledger_service::top_ups::PlanTopUps;
 use ledger_service::{
-    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, RateCard, Releases, Rule,
-    Settings, Shop, TestClock, hash_of_secret,
+    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, PlanRules, RateCard, Releases,
+    Rule, Settings, Shop, Slot, TestClock, hash_of_secret,
 };
 use ledger_store::{LedgerStore, MemoryStore};
 use std::sync::Arc;
@@ -106,6 +108,23 @@ pub fn settings() -> Settings {
     }
 }
 
+/// What is live in a kit: the plugin, as the configuration `units`, for chats and calls on every plan.
+pub fn releases(plugin: Arc<dyn PricingPlugin>) -> Releases {
+    let binding = Binding { name: "per-unit".into(), plugin, shadow: None };
+    let rules = ["chat", "voice_*"].map(|activity| Rule {
+        activity: activity.to_owned(),
+        model: "*".to_owned(),
+        prices: "units".into(),
+    });
+    let rules_of = PlanRules { rate_card: "standard".to_owned(), policies: Vec::new() };
+    Releases {
+        rate_cards: [("standard".to_owned(), RateCard { rules: rules.to_vec() })].into(),
+        plans: plans().iter().map(|plan| (plan.name.to_string(), rules_of.clone())).collect(),
+        prices: [("units".into(), Slot::configured(binding))].into(),
+        ..Releases::default()
+    }
+}
+
 impl Kit {
     /// A ledger with everything as it ships, but in memory.
     pub fn new() -> Self {
@@ -126,16 +145,7 @@ impl Kit {
     pub fn with_top_ups(store: Arc<FaultyStore<MemoryStore>>, settings: Settings, top_ups: PlanTopUps) -> Self {
         let clock = Arc::new(TestClock::new(Timestamp::parse_rfc3339(START).unwrap()));
         let plugin = Arc::new(PerUnit::default());
-        let binding = Binding { name: "per-unit".into(), plugin: plugin.clone() };
-        let rules = ["chat", "voice_*"].map(|activity| Rule {
-            activity: activity.to_owned(),
-            model: "*".to_owned(),
-            binding: binding.clone(),
-        });
-        let releases = Releases {
-            rate_cards: [("standard".to_owned(), RateCard { rules: rules.to_vec() })].into(),
-            plans: plans().iter().map(|plan| (plan.name.to_string(), "standard".to_owned())).collect(),
-        };
+        let releases = releases(plugin.clone());
         let dyn_store: Arc<dyn LedgerStore> = store.clone();
         let library = Arc::new(Shelf::new(plugin.clone()));
         let parts = Parts {

@@ -1,24 +1,33 @@
-//! A library of one plugin.
+//! A library in memory, whose components are a line of text each.
 
 use crate::PerUnit;
-use ledger_core::Digest;
+use ledger_core::{Amount, Digest, UsageEvent};
 use ledger_service::ServiceError;
-use ledger_service::ports::{PluginLibrary, PricingPlugin};
+use ledger_service::ports::throttling::ThrottlingPlugin;
+use ledger_service::ports::{
+    CallLimits, ConfigFormat, Described, PluginFailure, PluginKind, PluginLibrary, PricingError, PricingPlugin, Quote,
+    Unfit,
+};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// Has one plugin, whose bytes are made up, until it is told that something happened to it.
+/// Has one plugin, whose bytes are made up, until it is told that something happened to it; and what was uploaded. A
+/// component that is uploaded is a text: `times 3` prices everything at three times what the one plugin does, `fails` fails,
+/// `throttles` is none that prices. Configurations are JSON objects; one with a member `wrong` is refused.
 #[derive(Debug)]
 pub struct Shelf {
     plugin: Arc<PerUnit>,
     is_lost: AtomicBool,
     failing: Mutex<Option<ServiceError>>,
+    kept: Mutex<BTreeMap<Digest, Vec<u8>>>,
 }
 
 impl Shelf {
     /// A library of this plugin.
     pub fn new(plugin: Arc<PerUnit>) -> Self {
-        Self { plugin, is_lost: AtomicBool::new(false), failing: Mutex::new(None) }
+        let kept = Mutex::new(BTreeMap::new());
+        Self { plugin, is_lost: AtomicBool::new(false), failing: Mutex::new(None), kept }
     }
 
     /// Loses the plugin.
@@ -35,20 +44,122 @@ impl Shelf {
         let failing = self.failing.lock().unwrap().clone();
         failing.map_or(Ok(digest == wanted && !self.is_lost.load(Ordering::SeqCst)), Err)
     }
+
+    fn text_of(&self, digest: Digest) -> Option<String> {
+        self.kept.lock().unwrap().get(&digest).map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    fn keep(&self, bytes: &[u8]) -> Digest {
+        let digest = Digest::of(bytes);
+        self.kept.lock().unwrap().insert(digest, bytes.to_vec());
+        digest
+    }
+}
+
+/// A plugin that was uploaded.
+#[derive(Debug)]
+struct Uploaded {
+    plugin: Arc<PerUnit>,
+    text: String,
+    digest: Digest,
+    config_digest: Digest,
+}
+
+impl PricingPlugin for Uploaded {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn config_digest(&self) -> Digest {
+        self.config_digest
+    }
+
+    fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
+        let Some(times) = self.text.strip_prefix("times ").and_then(|times| times.parse::<i64>().ok()) else {
+            return Err(PricingError::Failed(PluginFailure::Trap, "unreachable".to_owned()));
+        };
+        let mut quote = self.plugin.price(event)?;
+        for item in &mut quote.items {
+            item.credits = Amount::from_micros(item.credits.micros() * times).unwrap();
+        }
+        Ok(quote)
+    }
 }
 
 impl PluginLibrary for Shelf {
-    fn plugin(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError> {
+    fn pricing(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError> {
+        if let Some(text) = self.text_of(digest) {
+            let uploaded = Uploaded { plugin: self.plugin.clone(), text, digest, config_digest };
+            return Ok(Some(Arc::new(uploaded)));
+        }
         let is_there = self.look_for(digest, self.plugin.digest())?
             && self.look_for(config_digest, self.plugin.config_digest())?;
         Ok(is_there.then(|| self.plugin.clone() as Arc<dyn PricingPlugin>))
     }
 
+    fn throttling(&self, _: Digest, _: Digest) -> Result<Option<Arc<dyn ThrottlingPlugin>>, ServiceError> {
+        Ok(None)
+    }
+
     fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError> {
+        if let Some(text) = self.text_of(digest) {
+            return Ok(Some(text.into_bytes()));
+        }
         Ok(self.look_for(digest, self.plugin.digest())?.then(|| b"per-unit".to_vec()))
     }
 
     fn config_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError> {
+        if let Some(text) = self.text_of(digest) {
+            return Ok(Some(text.into_bytes()));
+        }
         Ok(self.look_for(digest, self.plugin.config_digest())?.then(|| b"{}".to_vec()))
+    }
+
+    fn describe(&self, component: &[u8]) -> Result<Described, Unfit> {
+        let text = std::str::from_utf8(component).map_err(|_| Unfit::Component("this is no component".to_owned()))?;
+        let (kind, world) = match text {
+            "throttles" => (PluginKind::Throttling, "throttling-plugin"),
+            "fails" => (PluginKind::Pricing, "pricing-plugin"),
+            times if times.starts_with("times ") => (PluginKind::Pricing, "pricing-plugin"),
+            other => return Err(Unfit::Component(format!("{other:?} is no component"))),
+        };
+        Ok(Described {
+            digest: Digest::of(component),
+            kind,
+            world: world.to_owned(),
+            imports: Vec::new(),
+            exports: vec![format!("purser:plugin/{}@0.1.0", world.replace("-plugin", ""))],
+            bytes: component.len(),
+            limits: CallLimits::default(),
+        })
+    }
+
+    fn read_config(&self, text: &str, format: ConfigFormat) -> Result<String, Unfit> {
+        match format {
+            ConfigFormat::Json => Ok(text.to_owned()),
+            ConfigFormat::Toml => Err(Unfit::Config(vec![(String::new(), "is TOML".to_owned())])),
+        }
+    }
+
+    fn try_out(&self, digest: Digest, config_digest: Digest) -> Result<(), Unfit> {
+        let is_kept = |digest| self.text_of(digest).or_else(|| (digest == Digest([2; 32])).then(String::new));
+        let config = is_kept(config_digest).ok_or(Unfit::NotKept)?;
+        if config.contains("wrong") {
+            return Err(Unfit::Config(vec![("wrong".to_owned(), "no such setting".to_owned())]));
+        }
+        match self.text_of(digest).as_deref() {
+            Some("fails") => Err(Unfit::Failed(PluginFailure::Trap, "sample 1: unreachable".to_owned())),
+            Some(_) => Ok(()),
+            None if digest == self.plugin.digest() => Ok(()),
+            None => Err(Unfit::NotKept),
+        }
+    }
+
+    fn keep_component(&self, component: &[u8]) -> Result<Digest, ServiceError> {
+        Ok(self.keep(component))
+    }
+
+    fn keep_config(&self, config: &[u8]) -> Result<Digest, ServiceError> {
+        Ok(self.keep(config))
     }
 }

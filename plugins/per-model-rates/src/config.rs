@@ -1,15 +1,38 @@
-//! Reads the configuration into rates that need no further thought: defaults, fall-backs and mark-up are worked in
+//! Reads the configuration into rates that need no further thought: defaults, fall-backs and mark-ups are worked in
 //! here, once, so that a price only multiplies.
 
-use crate::rates::{Model, PerModelRates, Rate, Tier};
+use crate::rates::{CREDITS_MAX_MICROS, Model, PerModelRates, Rate, Tier};
 use plugin_sdk::config::Table;
-use plugin_sdk::{ConfigProblem, Decimal};
+use plugin_sdk::{ConfigProblem, Decimal, pattern};
+use std::collections::HashSet;
 
 /// The one rounding that there is; named so that a table states it.
 const ROUNDING: &str = "half-even";
 
-/// Prices of units as the configuration states them: credits, and for how many.
-type Prices = Vec<(String, Decimal, u64)>;
+/// The tables of prices, and for how many of a unit each states them.
+const PRICES: [(&str, u64); 4] =
+    [("per_million", 1_000_000), ("per_thousand", 1000), (PER_MINUTE, SECONDS_PER_MINUTE), ("per_unit", 1)];
+
+/// Prices for a minute of a unit that counts seconds: a sixtieth of them is often no decimal.
+const PER_MINUTE: &str = "per_minute";
+const SECONDS_PER_MINUTE: u64 = 60;
+
+/// A unit, and the one whose price stands in where it has none.
+type Fallbacks = Vec<(String, String)>;
+
+/// What prices are multiplied by, depending on the plan.
+struct Markups {
+    general: Decimal,
+    /// Of plans by pattern, which replace the general one.
+    by_plan: Vec<(String, Decimal)>,
+}
+
+/// What the models before say, and which the one at hand must not say again.
+#[derive(Default)]
+struct Named {
+    exact: HashSet<String>,
+    patterns: Vec<String>,
+}
 
 pub(crate) fn read(config: &str) -> Result<PerModelRates, Vec<ConfigProblem>> {
     let mut table = Table::parse(config)?;
@@ -18,38 +41,54 @@ pub(crate) fn read(config: &str) -> Result<PerModelRates, Vec<ConfigProblem>> {
     {
         table.problem("rounding", format!("must be {ROUNDING:?}"));
     }
-    let markup = table.optional("markup", Table::rate).unwrap_or(Decimal::ONE);
+    let markups = markups(&mut table);
     let minimum = table.optional("minimum", Table::rate).unwrap_or_default().micro_credits();
-    let minimum = minimum.unwrap_or_else(|| {
+    let minimum = minimum.filter(|minimum| *minimum <= CREDITS_MAX_MICROS).unwrap_or_else(|| {
         table.problem("minimum", "is more than any account can hold");
         0
     });
-    let defaults = table.table("defaults", prices).unwrap_or_default();
-    let read = table.tables("models", |table| model(table, &defaults, markup));
-    let mut rates = PerModelRates { minimum, ..PerModelRates::default() };
+    let defaults = table.table("defaults", |table| prices(table, &markups)).unwrap_or_default();
+    let mut named = Named::default();
+    let read = table.tables("models", |table| model(table, &defaults, &markups, &mut named));
+    if read.is_empty() {
+        table.problem("models", "at least one model needs rates");
+    }
+    table.finish()?;
+    let plans = markups.by_plan.into_iter().map(|(plan, _)| plan).collect();
+    let mut rates = PerModelRates { minimum, plans, ..PerModelRates::default() };
     for (index, (names, model)) in read.into_iter().enumerate() {
         for name in names {
             if name.contains('*') {
                 rates.patterns.push((name, index));
-            } else if rates.exact.insert(name.clone(), index).is_some() {
-                table.problem(&format!("models[{index}].models"), format!("{name:?} has rates already"));
+            } else {
+                rates.exact.insert(name, index);
             }
         }
         rates.models.push(model);
     }
-    if rates.models.is_empty() {
-        table.problem("models", "at least one model needs rates");
-    }
-    table.finish()?;
     Ok(rates)
 }
 
-fn model(table: &mut Table, defaults: &Prices, markup: Decimal) -> (Vec<String>, Model) {
+fn markups(table: &mut Table) -> Markups {
+    let general = table.optional("markup", Table::rate).unwrap_or(Decimal::ONE);
+    let by_plan = table.map("markup_by_plan", Table::rate);
+    if by_plan.iter().any(|(plan, _)| plan.is_empty()) {
+        table.problem("markup_by_plan", "a plan needs a name");
+    }
+    Markups { general, by_plan }
+}
+
+fn model(table: &mut Table, defaults: &[Rate], markups: &Markups, named: &mut Named) -> (Vec<String>, Model) {
     let names = table.required("models", Table::texts).unwrap_or_default();
-    let mut base = prices(table);
+    for name in &names {
+        if let Some(problem) = named.add(name) {
+            table.problem("models", problem);
+        }
+    }
+    let mut base = prices(table, markups);
     let fallbacks = table.map("fallbacks", Table::text);
     for default in defaults {
-        if !base.iter().any(|(unit, ..)| unit == &default.0) {
+        if of(&base, &default.unit).is_none() {
             base.push(default.clone());
         }
     }
@@ -57,68 +96,128 @@ fn model(table: &mut Table, defaults: &Prices, markup: Decimal) -> (Vec<String>,
         table.problem("per_million", "at least one unit needs a price, here or in per_unit");
     }
     for (unit, like) in &fallbacks {
-        if !base.iter().any(|(priced, ..)| priced == like) {
-            table.problem(&format!("fallbacks.{unit}"), format!("{like:?} has no price to fall back to"));
+        if let Some(problem) = problem_of_fallback(&fallbacks, &base, unit, like) {
+            table.problem(&format!("fallbacks.{unit}"), problem);
         }
     }
-    let mut tiers = table.tables("tiers", |tier| {
-        let above = tier.required("above_context_tokens", Table::integer).unwrap_or_default();
-        (above, prices(tier))
-    });
-    tiers.sort_by_key(|(above, _)| *above);
-    if tiers.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-        table.problem("tiers", "two tiers begin at the same size");
+    for (unit, _) in &fallbacks {
+        if of(&base, unit).is_none()
+            && let Some(like) = stand_in(&fallbacks, &base, unit)
+        {
+            base.push(like);
+        }
     }
-    let tiers = tiers.into_iter().map(|(above_context_tokens, own)| Tier {
-        above_context_tokens,
-        rates: finished(table, &in_tier(&own, &base, &fallbacks), &fallbacks, markup),
+    let mut below: Option<u64> = None;
+    let tiers = table.tables("tiers", |table| {
+        let above = table.required("above_context_tokens", Table::integer);
+        if let (Some(above), Some(below)) = (above, below)
+            && above <= below
+        {
+            table.problem("above_context_tokens", format!("must be above {below}, where the tier before it begins"));
+        }
+        below = above.or(below);
+        let own = prices(table, markups);
+        if own.is_empty() {
+            table.problem("per_million", "at least one unit needs a price, here or in per_unit");
+        }
+        Tier { above_context_tokens: above.unwrap_or_default(), rates: in_tier(own, &base, &fallbacks) }
     });
-    let tiers = tiers.collect();
-    (names, Model { base: finished(table, &base, &fallbacks, markup), tiers })
+    (names, Model { base, tiers })
 }
 
-/// The prices of a tier: its own; where it has none of its own for a unit that falls back to one of its own, that; else
-/// those of the base.
-fn in_tier(own: &Prices, base: &Prices, fallbacks: &[(String, String)]) -> Prices {
-    let mut prices = own.clone();
-    for price in base {
-        let falls_back_to_own =
-            fallbacks.iter().any(|(unit, like)| *unit == price.0 && own.iter().any(|(priced, ..)| priced == like));
-        if !falls_back_to_own && !prices.iter().any(|(unit, ..)| *unit == price.0) {
-            prices.push(price.clone());
+impl Named {
+    /// Takes a model's name or pattern in; returns what is wrong with it.
+    fn add(&mut self, name: &str) -> Option<String> {
+        if !name.contains('*') {
+            let is_new = self.exact.insert(name.to_owned());
+            return (!is_new).then(|| format!("{name:?} has rates already"));
+        }
+        // A pattern's stars are characters like any other to the patterns before it: one that takes the pattern itself
+        // takes every name that the pattern would.
+        let before = self.patterns.iter().find(|before| pattern::matches(before, name));
+        let problem = before.map(|before| {
+            if before == name {
+                format!("{name:?} has rates already")
+            } else {
+                format!("{name:?} is never reached: {before:?}, which comes before it, takes all of its models")
+            }
+        });
+        self.patterns.push(name.to_owned());
+        problem
+    }
+}
+
+/// Reads the prices of a model, of one of its tiers or of the defaults, and multiplies the mark-ups in, exactly.
+fn prices(table: &mut Table, markups: &Markups) -> Vec<Rate> {
+    let mut prices: Vec<Rate> = Vec::new();
+    for (member, per) in PRICES {
+        for (unit, price) in table.map(member, Table::rate) {
+            let path = format!("{member}.{unit}");
+            if unit.is_empty() {
+                table.problem(&path, "a unit needs a name");
+            } else if member == PER_MINUTE && !unit.ends_with("seconds") {
+                table.problem(&path, "is for units that count seconds; price others in per_unit");
+            } else if let Some(other) = of(&prices, &unit) {
+                let other = PRICES.iter().find(|(_, per)| *per == other.per).map_or("", |(member, _)| member);
+                table.problem(&path, format!("has a price in {other} already"));
+            } else {
+                let credits = marked_up(table, &path, price, markups);
+                prices.push(Rate { label: unit.replace('_', " "), unit, credits, per });
+            }
         }
     }
     prices
 }
 
-fn prices(table: &mut Table) -> Prices {
-    let per_million = table.map("per_million", Table::rate).into_iter().map(|(unit, rate)| (unit, rate, 1_000_000));
-    let mut prices: Prices = per_million.collect();
-    for (unit, rate) in table.map("per_unit", Table::rate) {
-        if prices.iter().any(|(priced, ..)| *priced == unit) {
-            table.problem(&format!("per_unit.{unit}"), "has a price per million already");
-        } else {
-            prices.push((unit, rate, 1));
+/// A price times every mark-up: first the general one, then those of plans, in their order.
+fn marked_up(table: &mut Table, path: &str, price: Decimal, markups: &Markups) -> Vec<Decimal> {
+    let mut credits = Vec::with_capacity(1 + markups.by_plan.len());
+    let of_plans = markups.by_plan.iter().map(|(plan, markup)| (Some(plan), *markup));
+    for (plan, markup) in std::iter::once((None, markups.general)).chain(of_plans) {
+        let product = price.checked_mul(markup);
+        if product.is_none() {
+            let of_plan = plan.map(|plan| format!(" of the plan {plan:?}")).unwrap_or_default();
+            table.problem(path, format!("times the mark-up{of_plan} of {markup}, has more than 18 digits"));
         }
+        credits.push(product.unwrap_or_default());
     }
-    prices
+    credits
 }
 
-/// Adds the fall-backs' prices and multiplies the mark-up in, exactly.
-fn finished(table: &mut Table, prices: &Prices, fallbacks: &[(String, String)], markup: Decimal) -> Vec<Rate> {
-    let mut all = prices.clone();
-    for (unit, like) in fallbacks {
-        let price = prices.iter().find(|(priced, ..)| priced == like);
-        if let (Some((_, rate, per)), false) = (price, all.iter().any(|(priced, ..)| priced == unit)) {
-            all.push((unit.clone(), *rate, *per));
+fn of<'a>(prices: &'a [Rate], unit: &str) -> Option<&'a Rate> {
+    prices.iter().find(|rate| rate.unit == unit)
+}
+
+/// The units whose prices may stand in for a unit's, the nearest first. Where they go round, so does this, once.
+fn line_of<'a>(fallbacks: &'a Fallbacks, unit: &str) -> impl Iterator<Item = &'a str> {
+    let next = |unit: &str| fallbacks.iter().find(|(from, _)| from == unit).map(|(_, like)| like.as_str());
+    std::iter::successors(next(unit), move |unit| next(unit)).take(fallbacks.len())
+}
+
+/// The price that stands in for a unit's, under its name.
+fn stand_in(fallbacks: &Fallbacks, prices: &[Rate], unit: &str) -> Option<Rate> {
+    let like = line_of(fallbacks, unit).find_map(|like| of(prices, like))?;
+    Some(Rate { unit: unit.to_owned(), label: unit.replace('_', " "), ..like.clone() })
+}
+
+fn problem_of_fallback(fallbacks: &Fallbacks, prices: &[Rate], unit: &str, like: &str) -> Option<String> {
+    let mut round = vec![unit];
+    for next in line_of(fallbacks, unit) {
+        round.push(next);
+        if next == unit {
+            return Some(format!("falls back to itself: {}", round.join(" → ")));
         }
     }
-    let mut rates = Vec::with_capacity(all.len());
-    for (unit, rate, per) in all {
-        match rate.checked_mul(markup) {
-            Some(credits) => rates.push(Rate { label: unit.replace('_', " "), unit, credits, per }),
-            None => table.problem(&unit, "its price times the mark-up has more than 18 digits"),
-        }
-    }
-    rates
+    let has_price = line_of(fallbacks, unit).any(|like| of(prices, like).is_some());
+    (!has_price).then(|| format!("{like:?} has no price to fall back to"))
+}
+
+/// The rates of a tier: its own; for a unit without one, that which stands in for it within the tier; else those outside.
+fn in_tier(own: Vec<Rate>, base: &[Rate], fallbacks: &Fallbacks) -> Vec<Rate> {
+    let missing: Vec<Rate> = base
+        .iter()
+        .filter(|rate| of(&own, &rate.unit).is_none())
+        .map(|rate| stand_in(fallbacks, &own, &rate.unit).unwrap_or_else(|| rate.clone()))
+        .collect();
+    [own, missing].concat()
 }

@@ -3,7 +3,10 @@
 use plugin_sdk::{Decimal, LineItem, Quote, Refusal, UsageEvent, line, pattern};
 use std::collections::HashMap;
 
-/// Rates per model, ready to be applied: mark-up and fall-backs are already in them.
+/// The most that a charge may cost, in micro-credits: what an account can hold.
+pub(crate) const CREDITS_MAX_MICROS: i64 = 9_000_000_000_000_000_000;
+
+/// Rates per model, ready to be applied: mark-ups and fall-backs are already in them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PerModelRates {
     pub(crate) models: Vec<Model>,
@@ -11,6 +14,8 @@ pub struct PerModelRates {
     pub(crate) exact: HashMap<String, usize>,
     /// Names with a `*`, in the order of the configuration.
     pub(crate) patterns: Vec<(String, usize)>,
+    /// Patterns of plans with a mark-up of their own.
+    pub(crate) plans: Vec<String>,
     /// The least that an event with any quantity costs, in micro-credits.
     pub(crate) minimum: i64,
 }
@@ -37,22 +42,11 @@ pub(crate) struct Rate {
     pub(crate) unit: String,
     /// What a line says.
     pub(crate) label: String,
-    pub(crate) credits: Decimal,
+    /// With the general mark-up, and then with that of each of the `plans`.
+    pub(crate) credits: Vec<Decimal>,
     /// For how many of the unit.
     pub(crate) per: u64,
 }
-
-/// The units that make up the context by which a tier is chosen: input of every kind, read from a cache or written to
-/// one or neither (ledger rules, section 8).
-const CONTEXT_UNITS: [&str; 7] = [
-    "input_tokens",
-    "audio_input_tokens",
-    "image_input_tokens",
-    "cache_read_tokens",
-    "cache_read_audio_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-];
 
 pub(crate) fn price(rates: &PerModelRates, event: &UsageEvent) -> Result<Quote, Refusal> {
     if event.quantities.iter().all(|quantity| quantity.amount == 0) {
@@ -60,16 +54,17 @@ pub(crate) fn price(rates: &PerModelRates, event: &UsageEvent) -> Result<Quote, 
         return Ok(Quote { items: Vec::new() });
     }
     let model = find(rates, event.model.as_deref()).ok_or_else(|| event.unpriced_model())?;
-    let context: u64 = CONTEXT_UNITS.iter().fold(0, |sum, unit| sum.saturating_add(event.amount_of(unit)));
-    let tier = model.tiers.iter().rev().find(|tier| context > tier.above_context_tokens);
-    let applied = tier.map_or(&model.base, |tier| &tier.rates);
-    let mut items = Vec::with_capacity(event.quantities.len());
+    let applied = applied(model, event);
+    let plans = rates.plans.iter().map(String::as_str);
+    let markup = pattern::nearest(plans, &event.plan).map_or(0, |index| index + 1);
+    let mut items = Vec::with_capacity(event.quantities.len() + 1);
     let mut sum: i64 = 0;
     for quantity in event.quantities.iter().filter(|quantity| quantity.amount > 0) {
         let rate = applied.iter().find(|rate| rate.unit == quantity.unit);
         let rate = rate.ok_or_else(|| event.unpriced_unit(&quantity.unit))?;
-        let item = line(&rate.label, &rate.unit, quantity.amount, rate.credits, rate.per)?;
-        sum = sum.saturating_add(item.credits);
+        let item = line(&rate.label, &rate.unit, quantity.amount, rate.credits[markup], rate.per)?;
+        let added = sum.checked_add(item.credits).filter(|sum| *sum <= CREDITS_MAX_MICROS);
+        sum = added.ok_or_else(|| Refusal::InvalidUsage("this costs more than any account can hold".to_owned()))?;
         items.push(item);
     }
     if sum < rates.minimum {
@@ -79,12 +74,29 @@ pub(crate) fn price(rates: &PerModelRates, event: &UsageEvent) -> Result<Quote, 
     Ok(Quote { items })
 }
 
+/// The rates of the tier that the event's context is in.
+fn applied<'a>(model: &'a Model, event: &UsageEvent) -> &'a [Rate] {
+    if model.tiers.is_empty() {
+        return &model.base;
+    }
+    let context = event.quantities.iter().filter(|quantity| is_context(&quantity.unit));
+    let context = context.fold(0_u64, |sum, quantity| sum.saturating_add(quantity.amount));
+    let tier = model.tiers.iter().rev().find(|tier| context > tier.above_context_tokens);
+    tier.map_or(&model.base, |tier| &tier.rates)
+}
+
+/// Whether a unit is part of the context by which a tier is chosen: input of every kind, whether it was read from a cache
+/// or written to one or neither (ledger rules, section 8).
+fn is_context(unit: &str) -> bool {
+    unit.ends_with("input_tokens") || unit.starts_with("cache_") && unit.ends_with("_tokens")
+}
+
 fn find<'a>(rates: &'a PerModelRates, model: Option<&str>) -> Option<&'a Model> {
-    let model = model?;
-    let exact = rates.exact.get(model);
+    let exact = model.and_then(|model| rates.exact.get(model));
     let found = exact.or_else(|| {
-        let matching = rates.patterns.iter().find(|(pattern, _)| pattern::matches(pattern, model));
-        matching.map(|(_, index)| index)
+        // What names no model is taken by `*` alone, as in a rate card.
+        let is_of = |pattern: &str| model.map_or(pattern == "*", |model| pattern::matches(pattern, model));
+        rates.patterns.iter().find(|(pattern, _)| is_of(pattern)).map(|(_, index)| index)
     });
     found.and_then(|index| rates.models.get(*index))
 }

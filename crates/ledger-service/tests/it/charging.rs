@@ -161,7 +161,7 @@ async fn a_quote_changes_nothing_and_says_what_a_charge_would_meet() {
         (ChargeInput { model: Some("nobody".into()), ..messages("acme", "q", 1) }, None, Some("Unpriced")),
         (ChargeInput { activity: "mail".into(), ..messages("acme", "q", 1) }, None, Some("Unpriced")),
     ] {
-        let quoted = kit.ledger.quote(&input).unwrap();
+        let quoted = kit.ledger.quote(&input).await.unwrap();
         assert_eq!(quoted.price.map(|(_, _, price)| price.to_string()).as_deref(), price);
         let found = quoted.refusal.map(|refusal| format!("{refusal:?}"));
         assert_eq!(found.is_some(), refusal.is_some(), "{found:?}");

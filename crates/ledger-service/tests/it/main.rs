@@ -14,5 +14,6 @@ mod repricing;
 mod telling;
 mod time;
 mod top_ups;
+mod throttling;
 mod transfers;
 mod webhooks;

@@ -3,7 +3,7 @@
 
 use ledger_service::ports::Clock;
 use ledger_service::{ServiceError, Settings, Writer};
-use ledger_store::{LedgerStore, MemoryStore};
+use ledger_store::{LedgerStore, MemoryStore, SystemRecord};
 use std::sync::Arc;
 use testkit::{FaultyStore, Kit, messages, settings};
 
@@ -40,6 +40,25 @@ async fn after_a_failed_commit_nothing_is_taken_until_the_store_has_recovered() 
     };
     assert!(!charged.replay && kit.ledger.is_ready());
     assert_eq!(charged.recorded.sealed.entry.sequence, 3, "what failed left nothing behind");
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_elsewhere_is_recovered_from_without_a_charge() {
+    let kit = Kit::new();
+    kit.store.break_down(true);
+    let record = SystemRecord { topic: "t".into(), key: "k".into(), value: None };
+    kit.ledger.put_system_record(record.clone()).unwrap_err();
+    assert!(kit.ledger.is_ready(), "nobody has told the writer");
+    kit.ledger.run_due().await.unwrap_err();
+    while kit.ledger.is_ready() {
+        tokio::task::yield_now().await;
+    }
+    kit.store.break_down(false);
+    while !kit.ledger.is_ready() {
+        tokio::task::yield_now().await;
+    }
+    kit.ledger.put_system_record(record).unwrap();
+    assert_eq!(kit.ledger.run_due().await, Ok(0));
 }
 
 #[tokio::test]

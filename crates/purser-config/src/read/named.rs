@@ -2,14 +2,15 @@
 
 use crate::layers::Inputs;
 use crate::node::{Node, Problem, Value};
-use crate::section::{Section, amount, did_you_mean, not_exact, positive_amount, text, whole};
-use crate::{AutoTopUp, Pack, PlanConfig, PluginConfig, RateCard, Rule, currencies, plugin_configs};
+use crate::section::{Section, amount, did_you_mean, flag, not_exact, positive_amount, text, whole};
+use crate::{AutoTopUp, Pack, PlanConfig, PluginConfig, Policy, RateCard, Rule, currencies, plugin_configs};
 use ledger_core::{Amount, FirstCycle, Period, Plan, Rollover};
 
 pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inputs<'_>) -> PluginConfig {
     let plugin = section.required("plugin", plugin_name);
     let file = section.take("file");
     let inline = section.take("config");
+    let by_release = section.optional("by_release", flag).unwrap_or_default();
     let setting = section.key(if file.is_some() { "file" } else { "config" });
     let json = match (file, inline) {
         (Some(file), None) => match text(&file.value) {
@@ -34,14 +35,22 @@ pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inpu
             section.problem_at(&config.place, "config", "stands beside file; keep one of them");
             None
         }
+        (None, None) if by_release => None,
         (None, None) => {
             let table = section.key("config");
-            let reason = format!("is required: a TOML file, or [{table}] in its place, which may be empty");
+            let reason = format!(
+                "is required: a TOML file, or [{table}] in its place, which may be empty; or by_release = true, where \
+                 releases are to say it"
+            );
             section.problem("file", reason);
             None
         }
     };
-    PluginConfig { name: name.to_owned(), plugin, json: json.unwrap_or_default(), place: section.place(), setting }
+    let json = json.unwrap_or_default();
+    if by_release && !json.is_empty() {
+        section.problem("by_release", "stands beside a configuration; keep one of them");
+    }
+    PluginConfig { name: name.to_owned(), plugin, json, by_release, place: section.place(), setting }
 }
 
 /// Reads a plugin's name, which is that of a file too: one that leads out of its folder is none.
@@ -105,7 +114,49 @@ fn one_of(known: &[String], what: &str) -> impl FnOnce(&Value) -> Result<String,
     }
 }
 
-pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String], packs: &[String]) -> PlanConfig {
+pub(super) fn policy(name: &str, section: &mut Section<'_>, configs: &[String]) -> Policy {
+    Policy {
+        name: name.to_owned(),
+        activities: section.optional("activities", names).unwrap_or_else(|| vec!["*".to_owned()]),
+        throttles: section.required("throttles", one_of(configs, "plugin configuration")),
+    }
+}
+
+/// Reads a list of names or patterns, which is not empty.
+fn names(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::List(nodes) if nodes.is_empty() => Err("must name at least one".to_owned()),
+        Value::List(nodes) => nodes.iter().map(|node| text(&node.value)).collect(),
+        other => Err(format!("must be a list of texts in quotes, not {}", other.kind())),
+    }
+}
+
+/// Reads the names of policies that the configuration defines elsewhere, each once.
+fn policies(known: &[String]) -> impl FnOnce(&Value) -> Result<Vec<String>, String> {
+    move |value| {
+        let Value::List(nodes) = value else {
+            return Err(format!("must be a list of policies' names, not {}", value.kind()));
+        };
+        let mut found = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            let name = one_of(known, "policy")(&node.value)?;
+            if found.contains(&name) {
+                return Err(format!("names {name:?} twice"));
+            }
+            found.push(name);
+        }
+        Ok(found)
+    }
+}
+
+/// What a plan may name.
+pub(super) struct Known<'a> {
+    pub(super) cards: &'a [String],
+    pub(super) policies: &'a [String],
+    pub(super) packs: &'a [String],
+}
+
+pub(super) fn plan(name: &str, section: &mut Section<'_>, known: &Known<'_>) -> PlanConfig {
     for (there, missing) in [("rollover_cap", "rollover_cycles"), ("rollover_cycles", "rollover_cap")] {
         if section.has(there) && !section.has(missing) {
             let place = section.place_of(there);
@@ -124,10 +175,11 @@ pub(super) fn plan(name: &str, section: &mut Section<'_>, cards: &[String], pack
             first_cycle: section.optional("first_cycle", first_cycle).unwrap_or_default(),
             grace: section.optional("grace", amount).unwrap_or_default(),
         },
-        rate_card: section.required("rate_card", one_of(cards, "rate card")),
+        rate_card: section.required("rate_card", one_of(known.cards, "rate card")),
+        policies: section.optional("policies", policies(known.policies)).unwrap_or_default(),
         alerts_used_e4: section.optional("alerts_used", few(share_e4)).unwrap_or_else(|| vec![8000, 10_000]),
         alerts_remaining: section.optional("alerts_remaining", few(amount)).unwrap_or_default(),
-        auto_top_up: auto_top_up(section, packs),
+        auto_top_up: auto_top_up(section, known.packs),
     }
 }
 

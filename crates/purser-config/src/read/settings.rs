@@ -4,7 +4,7 @@
 use super::named;
 use crate::layers::is_shipped;
 use crate::node::Value;
-use crate::section::{Section, positive_amount, text, whole};
+use crate::section::{flag, positive_amount, Section, text, whole};
 use crate::{CustomCredits, Events, Idempotency, Ledger, Plugins, Server, Storage, Webhooks, currencies};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -127,14 +127,6 @@ pub(super) fn custom_credits(section: &mut Section<'_>) -> Option<CustomCredits>
         section.problem_at(&place, "credits_min", "must not be more than credits_max".to_owned());
     }
     Some(custom)
-}
-
-fn flag(value: &Value) -> Result<bool, String> {
-    match value {
-        Value::Bool(flag) => Ok(*flag),
-        Value::Loose(text) if text == "true" || text == "false" => Ok(text == "true"),
-        other => Err(format!("must be true or false, not {}", other.kind())),
-    }
 }
 
 pub(super) fn idempotency(section: &mut Section<'_>) -> Idempotency {

@@ -59,6 +59,7 @@ fn described(config: &Config) -> Vec<String> {
         plugins,
         plugin_configs,
         rate_cards,
+        policies,
         plans,
         packs,
         custom_credits,
@@ -68,6 +69,7 @@ fn described(config: &Config) -> Vec<String> {
     let plugin_config = |c: &PluginConfig| format!("PluginConfig {} of {}: {}", c.name, c.plugin, c.json);
     lines.extend(plugin_configs.iter().map(plugin_config));
     lines.extend(rate_cards.iter().map(|card| format!("{card:?}")));
+    lines.extend(policies.iter().map(|policy| format!("{policy:?}")));
     lines.extend(plans.iter().map(|plan| format!("{plan:?}")));
     lines.extend(packs.iter().map(|pack| format!("{pack:?}")));
     lines

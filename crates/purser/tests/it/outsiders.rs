@@ -6,6 +6,7 @@ use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use trace_replay::client::Call;
 
 /// A folder of what was fetched, beside what was built.
@@ -82,7 +83,7 @@ async fn the_document_is_valid() {
 /// Whatever is sent, the server answers as its document says, and never with a 5xx.
 #[tokio::test]
 async fn whatever_is_sent_is_answered_as_the_document_says() {
-    let data = tempfile::tempdir().unwrap();
+    let (data, work) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let server = Server::start(data.path());
     let client = server.client();
     expect(&client, Call::put("/v1/accounts/acme", &json!({ "plan": "pro" })).unwrap(), 201).await;
@@ -91,14 +92,16 @@ async fn whatever_is_sent_is_answered_as_the_document_says() {
     });
     expect(&client, Call::post("/v1/charges", &charge).unwrap(), 201).await;
     let mut schemathesis = python("schemathesis");
+    schemathesis.current_dir(work.path());
     schemathesis.arg("--config-file").arg(clients().join("schemathesis.toml"));
     schemathesis.args(["run", &format!("{}/openapi.json", server.url)]).env("PURSER_KEY", ADMIN_KEY);
     let tried = tokio::task::spawn_blocking(move || succeeds(&mut schemathesis));
     // Streams of events have something to tell meanwhile.
-    for turn in 0.. {
-        if tried.is_finished() {
-            break;
-        }
+    let mut ticks = tokio::time::interval(Duration::from_millis(20));
+    let mut turn = 0;
+    while !tried.is_finished() {
+        ticks.tick().await;
+        turn += 1;
         let mut charge = charge.clone();
         charge["id"] = json!(format!("meanwhile-{turn}"));
         client.send(&Call::post("/v1/charges", &charge).unwrap()).await.unwrap();
