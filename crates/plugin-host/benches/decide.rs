@@ -1,6 +1,6 @@
-//! What a decision of a policy with four windows costs: each is made in a fresh instance.
+//! What a decision of `rate-limits` with four windows costs: each is made in a fresh instance.
 //!
-//! `cargo xtask plugins build-guests && cargo bench -p plugin-host --bench decide`
+//! `cargo xtask plugins build && cargo bench -p plugin-host --bench decide`
 #![allow(clippy::unwrap_used, missing_docs, reason = "this is a measurement, which may panic")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -9,6 +9,13 @@ use ledger_service::ports::throttling::{Action, Asked, Decision, Reading, Thrott
 use plugin_host::{Limits, PluginHost};
 use std::path::Path;
 use std::time::Duration;
+
+/// All of them are about the event.
+const LIMITS: &str = r#"{"limits": [
+    {"name": "burst", "requests": 20, "per_seconds": 60},
+    {"name": "agent-hour", "scope": "agent", "credits": "50", "per_seconds": 3600},
+    {"name": "models", "scope": "model", "requests": 1000, "per_seconds": 3600, "models": ["gpt-*"]},
+    {"name": "day", "scope": "activity", "requests": 10000, "per_seconds": 86400, "activities": ["chat"]}]}"#;
 
 fn event() -> UsageEvent {
     let quantities = [("input_tokens", 374), ("messages", 1), ("output_tokens", 44)];
@@ -27,8 +34,8 @@ fn event() -> UsageEvent {
 
 fn decide(c: &mut Criterion) {
     let host = PluginHost::new(Limits::default(), None).unwrap();
-    let component = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/test/hostile-policy.wasm");
-    let plugin = host.prepare_throttling(&std::fs::read(component).unwrap(), "{}").unwrap();
+    let component = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/rate-limits.wasm");
+    let plugin = host.prepare_throttling(&std::fs::read(component).unwrap(), LIMITS).unwrap();
     assert!(plugin.has_snapshot());
     assert_eq!(plugin.windows().len(), 4);
     let event = event();
@@ -37,7 +44,7 @@ fn decide(c: &mut Criterion) {
     let reading = |value| [Reading { value, resets_in_ms: 1500 }; 4];
     assert_eq!(plugin.decide(&asked, &reading(3)), Ok(Decision::Allow));
     assert!(matches!(plugin.decide(&asked, &reading(20)), Ok(Decision::Deny(_))));
-    let mut group = c.benchmark_group("four windows");
+    let mut group = c.benchmark_group("rate-limits with four windows");
     group.throughput(Throughput::Elements(1));
     group.bench_function("allow", |b| b.iter(|| plugin.decide(&asked, &reading(3)).unwrap()));
     group.bench_function("deny", |b| b.iter(|| plugin.decide(&asked, &reading(20)).unwrap()));

@@ -4,6 +4,7 @@
 mod beside;
 mod crafted;
 mod damaged;
+mod fuel;
 mod hostile;
 mod shipped;
 mod throttling;

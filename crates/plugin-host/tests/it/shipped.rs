@@ -112,36 +112,3 @@ fn compiled_code_is_kept_and_a_damaged_copy_is_not_trusted() {
     assert_eq!(price(), "0.0825");
     assert_eq!(std::fs::read(&file).unwrap(), kept, "the damaged copy was replaced");
 }
-
-/// What calls cost, in fuel. It depends on the component's bytes and on nothing else, so that it shows when a change of
-/// a plugin, of the SDK or of the compiler makes calls dearer.
-///
-/// Where this fails and the change is meant: put the numbers that it prints into the table. Where a number rose by more
-/// than a tenth, say in the commit what for.
-#[test]
-fn fuel_of_the_shipped_plugins() {
-    let chat = event("gpt-4o-mini", &[("input_tokens", 374), ("messages", 1), ("output_tokens", 44)]);
-    let free = event("gpt-4o-mini", &[("messages", 1)]);
-    let call = event("any", &[("seconds", 61)]);
-    let unanswered = event("any", &[("seconds", 0)]);
-    let host = PluginHost::new(Limits::default(), None).unwrap();
-    let mut found = String::new();
-    for (name, config, events) in [
-        ("per-model-rates", RATES, [("chat", &chat), ("free", &free)].as_slice()),
-        ("call-minutes", r#"{"per_minute": "12"}"#, &[("call", &call), ("unanswered", &unanswered)]),
-    ] {
-        let plugin = host.prepare(&component(name), config).unwrap();
-        for (event_name, event) in events {
-            let fuel = plugin.price(event).unwrap().fuel.unwrap();
-            found.push_str(&format!("{name} {event_name} {fuel}\n"));
-        }
-    }
-    assert_eq!(found, FUEL, "\nfound:\n{found}");
-}
-
-const FUEL: &str = "\
-per-model-rates chat 14914
-per-model-rates free 9624
-call-minutes call 8136
-call-minutes unanswered 5685
-";
