@@ -12,6 +12,7 @@ mod test;
 mod tidy;
 mod toolchain;
 mod tools;
+mod wit;
 mod workspace;
 
 use anyhow::Result;
@@ -47,6 +48,8 @@ enum Task {
     Deps,
     /// Checks the house rules that no compiler checks
     Tidy,
+    /// Holds released versions of the plugin interface to what they were
+    Wit,
 }
 
 #[derive(Subcommand)]
@@ -77,5 +80,6 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Tools => tools::ensure(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Deps => deps::run(&workspace),
         Task::Tidy => tidy::run(&workspace),
+        Task::Wit => wit::run(&workspace),
     }
 }

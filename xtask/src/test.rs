@@ -4,7 +4,7 @@
 //! builds select the whole workspace, so that dependencies are compiled once.
 
 use crate::workspace::{BUILD_SERVER, Workspace};
-use crate::{deps, plugins, tidy, toolchain, tools};
+use crate::{deps, plugins, tidy, toolchain, tools, wit};
 use anyhow::{Context, Result, bail};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ const STEPS: &[(&str, Work)] = &[
     ("formatting", Work::Cargo(&["fmt", "--all", "--check"])),
     ("boundaries", Work::Task("deps", deps::run)),
     ("house rules", Work::Task("tidy", tidy::run)),
+    ("interfaces", Work::Task("wit", wit::run)),
     // Before everything that may embed the components.
     ("plugins", Work::Task("plugins build", |workspace| plugins::build(workspace).map(|()| ExitCode::SUCCESS))),
     ("guests", Work::Task("plugins build-guests", |w| plugins::build_guests(w).map(|()| ExitCode::SUCCESS))),

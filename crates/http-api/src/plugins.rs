@@ -65,8 +65,8 @@ pub(crate) async fn upload_version(
         return Err(Problem::payload_too_large(COMPONENT_BYTES_MAX));
     }
     // Uploads share what bodies of batches may take of the memory.
-    let _admitted =
-        admission.batch_body(stated.unwrap_or(COMPONENT_BYTES_MAX), api.limits.batches_bytes_max.max(COMPONENT_BYTES_MAX))?;
+    let _admitted = admission
+        .batch_body(stated.unwrap_or(COMPONENT_BYTES_MAX), api.limits.batches_bytes_max.max(COMPONENT_BYTES_MAX))?;
     let bytes = read_body(body, COMPONENT_BYTES_MAX, api.limits.body_timeout).await?;
     let described = blocking(move || api.ledger.upload_version(&name, &bytes, &actor(&caller))).await?;
     let digest = described.digest;
@@ -100,8 +100,7 @@ pub(crate) async fn upload_config(
     };
     let bytes = read_body(body, CONFIG_BYTES_MAX, api.limits.body_timeout).await?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let digest =
-        blocking(move || api.ledger.upload_config(&name, &text, format, version, &actor(&caller))).await?;
+    let digest = blocking(move || api.ledger.upload_config(&name, &text, format, version, &actor(&caller))).await?;
     let answer = ConfigAnswer { config_digest: Shown(digest) };
     Ok(made(json(StatusCode::CREATED, &answer), &digest.to_string()))
 }

@@ -363,7 +363,16 @@ impl Ledger {
                         Err(error) => Some(Prepared::Answered(Box::new(Err(error)))),
                         Ok((admitted, binding)) => {
                             let (keys, looked_up) = (wanted.keys, account.sequence);
-                            to_price.push(ToPrice { index, keys, content, looked_up, event, on_excess, binding, admitted });
+                            to_price.push(ToPrice {
+                                index,
+                                keys,
+                                content,
+                                looked_up,
+                                event,
+                                on_excess,
+                                binding,
+                                admitted,
+                            });
                             None
                         }
                     }

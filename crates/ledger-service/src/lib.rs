@@ -12,8 +12,8 @@ mod acts;
 pub mod alerts;
 mod answers;
 mod audit;
-mod breaker;
 pub mod breakdown;
+mod breaker;
 pub mod charges;
 pub mod clock;
 mod double_entry;
@@ -79,7 +79,9 @@ pub use readers::{EntryReader, UsageReader};
 pub use reading::Window;
 pub use receipts::Receipt;
 pub use releases::{
-    Actor, Binding, Difference, Pair, PlanRules, PluginView, Policy, Release, ReleaseInput, ReleaseMode, ReleasedView, Releases, Shadow, ShadowReport, Share, Slot, SlotView, Step, Sums as ShadowSums, Upload, watched_pricing, watched_throttling,
+    Actor, Binding, Difference, Pair, PlanRules, PluginView, Policy, Release, ReleaseInput, ReleaseMode, ReleasedView,
+    Releases, Shadow, ShadowReport, Share, Slot, SlotView, Step, Sums as ShadowSums, Upload, watched_pricing,
+    watched_throttling,
 };
 pub use reprice::Repricer;
 pub use statements::{Names, Statement};

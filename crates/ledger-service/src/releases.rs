@@ -75,13 +75,21 @@ pub enum ReleaseMode {
 /// A plugin as it is called: measured, and cut off where it fails most of the time.
 pub fn watched_pricing(name: &Arc<str>, plugin: Arc<dyn PricingPlugin>) -> Binding<dyn PricingPlugin> {
     let measured = Arc::new(Measured::new(name, plugin));
-    Binding { name: name.clone(), plugin: Arc::new(Guarded::<dyn PricingPlugin>::new(name.clone(), measured)), shadow: None }
+    Binding {
+        name: name.clone(),
+        plugin: Arc::new(Guarded::<dyn PricingPlugin>::new(name.clone(), measured)),
+        shadow: None,
+    }
 }
 
 /// The same for one that throttles.
 pub fn watched_throttling(name: &Arc<str>, plugin: Arc<dyn ThrottlingPlugin>) -> Binding<dyn ThrottlingPlugin> {
     let measured = Arc::new(Measured::throttling(name, plugin));
-    Binding { name: name.clone(), plugin: Arc::new(Guarded::<dyn ThrottlingPlugin>::new(name.clone(), measured)), shadow: None }
+    Binding {
+        name: name.clone(),
+        plugin: Arc::new(Guarded::<dyn ThrottlingPlugin>::new(name.clone(), measured)),
+        shadow: None,
+    }
 }
 
 impl Ledger {
@@ -95,7 +103,11 @@ impl Ledger {
         if let Some(known) = known.filter(|known| *known != described.kind) {
             return Err(ServiceError::PluginRejected {
                 plugin: plugin.into(),
-                reason: format!("{plugin} is a plugin for {}, and this component is one for {}", known.name(), described.kind.name()),
+                reason: format!(
+                    "{plugin} is a plugin for {}, and this component is one for {}",
+                    known.name(),
+                    described.kind.name()
+                ),
                 failure: None,
             });
         }
@@ -273,10 +285,12 @@ impl Ledger {
             };
             let shadow = match standing.shadow {
                 None => None,
-                Some(pair) => match old.iter().find_map(|binding| binding.shadow.clone()).filter(|s| s.pair() == pair) {
-                    Some(running) => Some(running),
-                    None => Some(self.start_shadow(&name, pair)?),
-                },
+                Some(pair) => {
+                    match old.iter().find_map(|binding| binding.shadow.clone()).filter(|s| s.pair() == pair) {
+                        Some(running) => Some(running),
+                        None => Some(self.start_shadow(&name, pair)?),
+                    }
+                }
             };
             known.stand(standing, load)?;
             known.in_shadow_of(shadow.as_ref());
@@ -310,7 +324,10 @@ impl Ledger {
         let mut set = (*self.releases()).clone();
         for (slot, standing) in self.releases_book().standings() {
             if !set.has_slot(&slot) {
-                tracing::warn!(slot, "what was released for this plugin configuration rests: no configuration names it");
+                tracing::warn!(
+                    slot,
+                    "what was released for this plugin configuration rests: no configuration names it"
+                );
                 continue;
             }
             set = self.with_standing(&set, &slot, &standing)?;
@@ -326,7 +343,11 @@ impl Ledger {
     }
 
     /// What a shadow found so far; `None` where there is none.
-    pub fn shadow_report(&self, plugin: &str, slot: Option<&str>) -> Result<Option<(Pair, ShadowReport)>, ServiceError> {
+    pub fn shadow_report(
+        &self,
+        plugin: &str,
+        slot: Option<&str>,
+    ) -> Result<Option<(Pair, ShadowReport)>, ServiceError> {
         let slot = self.slot_of(plugin, slot)?;
         let set = self.releases();
         let shadow = set.prices.get(&slot).and_then(|slot| slot.live.as_ref()).and_then(|live| live.shadow.clone());
@@ -341,7 +362,9 @@ impl Ledger {
         match (named, &slots[..]) {
             (_, []) if self.releases_book().knows(plugin) => Err(ServiceError::field(
                 "plugin_config",
-                format!("no plugin configuration is of {plugin}; add one to the configuration file, and a rule that uses it"),
+                format!(
+                    "no plugin configuration is of {plugin}; add one to the configuration file, and a rule that uses it"
+                ),
             )),
             (_, []) => Err(ServiceError::NotFound { what: "plugin", id: plugin.to_owned() }),
             (None, [only]) => Ok(only.clone()),

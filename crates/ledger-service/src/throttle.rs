@@ -145,12 +145,14 @@ impl Ledger {
         if !missing.is_empty() {
             let _one_at_a_time = counters.making.lock().await;
             let missing = self::missing(&asking, &counters);
-            let (ledger_counters, store, now, number) = (counters.clone(), self.store_handle(), self.now(), account.number);
+            let (ledger_counters, store, now, number) =
+                (counters.clone(), self.store_handle(), self.now(), account.number);
             self.counters().count_credits();
             let made = tokio::task::spawn_blocking(move || ledger_counters.make(&*store, number, &missing, now));
             made.await.map_err(|_| ServiceError::Internal { detail: "counting credits panicked".to_owned() })??;
         }
-        let counts_holds = |asking: &Asking<'_>| asking.windows().any(|(window, _)| window.measure == Measure::OpenHolds);
+        let counts_holds =
+            |asking: &Asking<'_>| asking.windows().any(|(window, _)| window.measure == Measure::OpenHolds);
         let opening = if question.action == Action::OpenHold && asking.iter().any(counts_holds) {
             Some(counters.opening.clone().lock_owned().await)
         } else {
@@ -212,12 +214,8 @@ impl Ledger {
         let mut counts = counters.lock();
         let counted = self.decide_on(asking, question, account, &mut counts, seen);
         let under_way = counts.under_way();
-        let ticket = counted.map(|counted| Ticket {
-            account: counters.clone(),
-            number: counts.begin(),
-            counted,
-            counts: false,
-        });
+        let ticket =
+            counted.map(|counted| Ticket { account: counters.clone(), number: counts.begin(), counted, counts: false });
         (ticket, under_way)
     }
 

@@ -17,7 +17,7 @@ use crate::world::World;
 use crate::{cache, snapshot};
 use ledger_core::Digest;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wasmtime::component::Component;
 
@@ -89,7 +89,7 @@ impl PluginHost {
     /// Makes a pricing plugin with a configuration (JSON text) ready to be called.
     ///
     /// Not for the way of a request: it compiles three times (as it is, instrumented for the snapshot, and the snapshot
-    /// itself), which takes a tenth of a second of one core for a small plugin in Rust and half a minute for one that
+    /// itself), which takes half a second of one core for a plugin in Rust and half a minute for one that
     /// brings a JavaScript or Python runtime, and it configures twice. Where the compiled code is in the cache, it takes a
     /// millisecond. Calls go on meanwhile: it holds no slot and no lock that they take, and no core but the one it runs on.
     pub fn prepare(&self, component: &[u8], config: &str) -> Result<Prepared, PrepareError> {
@@ -154,17 +154,52 @@ impl PluginHost {
             let configured = Callable::<K>::new(&instrumented)?.configure(config, &self.shared.limits)?;
             Ok((configured.store, configured.instance))
         };
-        let taken = catch_unwind(AssertUnwindSafe(|| snapshot::take::<Limiter, PrepareError>(component, configure)));
-        match taken {
-            Ok(Ok(snapshot)) => Ok(snapshot),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("taking the snapshot panicked".to_owned()),
-        }
+        or_reason(|| snapshot::take::<Limiter, PrepareError>(component, configure))
+    }
+}
+
+/// What came of something that may panic, or why nothing did.
+fn or_reason(take: impl FnOnce() -> Result<Vec<u8>, PrepareError>) -> Result<Vec<u8>, String> {
+    match catch_unwind(AssertUnwindSafe(take)) {
+        Ok(Ok(snapshot)) => Ok(snapshot),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("taking the snapshot panicked".to_owned()),
     }
 }
 
 /// Keeps compiled code and what the plugin told.
-fn keep<K: Kind>(path: &std::path::Path, told: &K::Told, compiled: &Component) -> Result<(), PrepareError> {
+fn keep<K: Kind>(path: &Path, told: &K::Told, compiled: &Component) -> Result<(), PrepareError> {
     let code = compiled.serialize()?;
     cache::store(path, &K::keep(told), &code).map_err(|error| PrepareError::Host(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples;
+
+    /// An instance of the snapshot is where one was that has just been configured, to the unit of fuel: what is tried out
+    /// is what will be called.
+    #[test]
+    fn a_snapshot_uses_the_fuel_of_what_was_tried_out() {
+        let host = PluginHost::new(Limits::default(), None).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/call-minutes.wasm");
+        let component = std::fs::read(path).expect("run cargo xtask plugins build first");
+        let config = r#"{"per_minute": "12"}"#;
+        let ready = host.ready::<Pricing>(&component, config).unwrap();
+        assert!(ready.has_snapshot());
+        let most = samples::events().iter().map(|(_, event)| ready.ask_fresh(event).unwrap().1).max();
+        assert_eq!(Some(host.try_out(&component, config).unwrap().fuel_max), most);
+    }
+
+    /// A refusal and a panic end in the same: no snapshot, with a reason.
+    #[test]
+    fn a_panic_while_a_snapshot_is_taken_is_a_reason_for_none() {
+        assert_eq!(or_reason(|| Ok(vec![1])), Ok(vec![1]));
+        assert_eq!(
+            or_reason(|| Err(PrepareError::Host("no".to_owned()))),
+            Err("the plugin cannot be compiled: no".to_owned())
+        );
+        assert_eq!(or_reason(|| panic!("wizer gave up")), Err("taking the snapshot panicked".to_owned()));
+    }
 }

@@ -61,7 +61,8 @@ pub fn json_of_toml(text: &str) -> Result<String, Vec<(String, String)>> {
 /// # Errors
 /// As for [`json_of_toml`].
 pub fn json_of_json(text: &str) -> Result<String, Vec<(String, String)>> {
-    let json: Json = serde_json::from_str(text).map_err(|error| vec![(String::new(), format!("is no JSON: {error}"))])?;
+    let json: Json =
+        serde_json::from_str(text).map_err(|error| vec![(String::new(), format!("is no JSON: {error}"))])?;
     let mut problems = Vec::new();
     find_floats(&json, "", &mut problems);
     if !json.is_object() {

@@ -5,9 +5,7 @@
 
 use crate::library::{FileLibrary, Ready};
 use anyhow::{Context, anyhow};
-use ledger_service::{
-    PlanRules, Policy, RateCard, Releases, Rule, Slot, watched_pricing, watched_throttling,
-};
+use ledger_service::{PlanRules, Policy, RateCard, Releases, Rule, Slot, watched_pricing, watched_throttling};
 use plugin_host::{Limits, PluginHost, PrepareError};
 use purser_config::{Config, PluginConfig, Plugins, Problem, Problems};
 use std::fs;
@@ -71,7 +69,8 @@ pub(crate) fn releases(config: &Config, library: &FileLibrary) -> anyhow::Result
         model: rule.model.clone(),
         prices: rule.prices.as_str().into(),
     };
-    let card = |card: &purser_config::RateCard| (card.name.clone(), RateCard { rules: card.rules.iter().map(rule).collect() });
+    let card =
+        |card: &purser_config::RateCard| (card.name.clone(), RateCard { rules: card.rules.iter().map(rule).collect() });
     releases.rate_cards = config.rate_cards.iter().map(card).collect();
     let policy = |policy: &purser_config::Policy| {
         let (name, throttles) = (policy.name.as_str().into(), policy.throttles.as_str().into());
@@ -97,7 +96,8 @@ fn of_other_kinds(config: &Config, releases: &Releases) -> Vec<Problem> {
     };
     let rules = config.rate_cards.iter().flat_map(|card| card.rules.iter().map(|rule| (&rule.prices, &card.name)));
     let pricing = rules.filter(|(name, _)| releases.throttles.contains_key(&***name));
-    let pricing = pricing.filter_map(|(name, card)| problem(name, &format!("the rate card {card}"), "throttles", "price"));
+    let pricing =
+        pricing.filter_map(|(name, card)| problem(name, &format!("the rate card {card}"), "throttles", "price"));
     let throttling = config.policies.iter().filter(|policy| releases.prices.contains_key(&*policy.throttles));
     let throttling = throttling
         .filter_map(|policy| problem(&policy.throttles, &format!("the policy {}", policy.name), "prices", "throttle"));

@@ -4,9 +4,7 @@
 use ledger_core::Digest;
 use ledger_service::ServiceError;
 use ledger_service::ports::throttling::ThrottlingPlugin;
-use ledger_service::ports::{
-    CallLimits, ConfigFormat, Described, PluginKind, PluginLibrary, PricingPlugin, Unfit,
-};
+use ledger_service::ports::{CallLimits, ConfigFormat, Described, PluginKind, PluginLibrary, PricingPlugin, Unfit};
 use plugin_host::{Limits, PluginHost, PrepareError, Rejected, World};
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -139,7 +137,8 @@ impl PluginLibrary for FileLibrary {
     }
 
     fn describe(&self, component: &[u8]) -> Result<Described, Unfit> {
-        let description = self.host.validate(component).map_err(|rejected: Rejected| Unfit::Component(rejected.to_string()))?;
+        let description =
+            self.host.validate(component).map_err(|rejected: Rejected| Unfit::Component(rejected.to_string()))?;
         let Limits { fuel, deadline_ms, memory_bytes, stack_bytes, input_bytes_max, output_bytes_max, .. } =
             *self.host.limits();
         Ok(Described {

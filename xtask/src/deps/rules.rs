@@ -132,6 +132,8 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Arrows { from: "call-duration-limit", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "hostile-guest", to: &["plugin-sdk"] }, PLUGINS),
     (Rule::Arrows { from: "hostile-policy", to: &["plugin-sdk"] }, PLUGINS),
+    (Rule::Arrows { from: "pricing-0-1", to: &[] }, FROZEN),
+    (Rule::Arrows { from: "throttling-0-1", to: &[] }, FROZEN),
     (Rule::Arrows { from: "rate-import", to: &["plugin-sdk"] }, TOOLS),
     (Rule::Arrows { from: "purser-config", to: &["ledger-core"] }, TOOLS),
     (Rule::Arrows { from: "trace-replay", to: &["ledger-core"] }, TOOLS),
@@ -170,4 +172,6 @@ const STORE: &str = "a store keeps and never decides, and can be replaced";
 const ENGINE: &str = "an engine is replaced behind the store trait";
 const SERVICE: &str = "the use cases know the world through ports, and the edges know the use cases";
 const PLUGINS: &str = "plugins are written as an outside author would write them";
+const FROZEN: &str =
+    "a plugin of a released version of the WIT stays as it was written, so that nothing under it may change";
 const TOOLS: &str = "it works on data or over HTTP, and so cannot depend on how the server is built";

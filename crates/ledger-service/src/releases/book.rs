@@ -67,7 +67,10 @@ impl ReleaseBook {
         }
         for (topic, uploads) in [(VERSIONS, &mut state.versions), (CONFIGS, &mut state.configs)] {
             for record in store.system_records(topic)? {
-                let name = record.key.split_once('/').and_then(|(plugin, digest)| Some((plugin.to_owned(), Digest::parse(digest)?)));
+                let name = record
+                    .key
+                    .split_once('/')
+                    .and_then(|(plugin, digest)| Some((plugin.to_owned(), Digest::parse(digest)?)));
                 let upload = serde_json::from_str(record.value.as_deref().unwrap_or_default()).ok();
                 let (name, upload) = name.zip(upload).ok_or_else(|| damaged(topic, &record.key))?;
                 uploads.insert(name, upload);

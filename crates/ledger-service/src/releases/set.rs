@@ -1,7 +1,7 @@
 //! What is live: one set of rate cards, policies and released plugins, which each request sees whole from start to end.
 
-use crate::ports::{PluginKind, PricingPlugin};
 use crate::ports::throttling::ThrottlingPlugin;
+use crate::ports::{PluginKind, PricingPlugin};
 use crate::rate_card::{RateCard, matches};
 use crate::releases::history::Standing;
 use crate::releases::shadow::Shadow;
@@ -105,7 +105,11 @@ impl<T: ?Sized> Slot<T> {
     }
 
     /// Takes on what follows from its releases, with a function that gets plugins ready.
-    pub(crate) fn stand<E>(&mut self, standing: &Standing, load: impl Fn(Pair) -> Result<Binding<T>, E>) -> Result<(), E> {
+    pub(crate) fn stand<E>(
+        &mut self,
+        standing: &Standing,
+        load: impl Fn(Pair) -> Result<Binding<T>, E>,
+    ) -> Result<(), E> {
         let live = standing.live().map(&load).transpose()?;
         let share = match standing.share {
             Some((pair, percent)) => Some(Share { percent, binding: load(pair)? }),
@@ -192,7 +196,8 @@ impl Releases {
     /// What is live and configured of a plugin.
     pub(crate) fn pairs_of(&self, plugin: &str) -> Vec<Pair> {
         let prices = self.prices.values().filter(|slot| *slot.plugin == *plugin);
-        let prices = prices.flat_map(|slot| slot.bindings().chain(&slot.configured)).map(Binding::<dyn PricingPlugin>::pair);
+        let prices =
+            prices.flat_map(|slot| slot.bindings().chain(&slot.configured)).map(Binding::<dyn PricingPlugin>::pair);
         let throttles = self.throttles.values().filter(|slot| *slot.plugin == *plugin);
         let throttles = throttles.flat_map(|slot| slot.bindings().chain(&slot.configured));
         let mut pairs: Vec<Pair> = prices.chain(throttles.map(Binding::<dyn ThrottlingPlugin>::pair)).collect();

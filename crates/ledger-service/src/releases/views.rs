@@ -115,15 +115,18 @@ fn view_of<T: ?Sized>(
 ) -> SlotView {
     let configured = slot.configured.as_ref().map(&pair_of);
     let released = |pair: Pair, steps: &[super::Step]| {
-        let made = releases.iter().find(|release| {
-            release.slot == **name && release.pair == Some(pair) && steps.contains(&release.step)
-        });
+        let made = releases
+            .iter()
+            .find(|release| release.slot == **name && release.pair == Some(pair) && steps.contains(&release.step));
         ReleasedView { digest: pair.0, config_digest: pair.1, release: made.map(|release| release.number) }
     };
     SlotView {
         name: name.clone(),
         live: slot.live.as_ref().map(|live| released(pair_of(live), &[super::Step::Live, super::Step::Rollback])),
-        share: slot.share.as_ref().map(|share| (released(pair_of(&share.binding), &[super::Step::Share]), share.percent)),
+        share: slot
+            .share
+            .as_ref()
+            .map(|share| (released(pair_of(&share.binding), &[super::Step::Share]), share.percent)),
         shadow,
         configured,
     }

@@ -5,8 +5,8 @@
 //! asked for, and kept by the writer's commits from then on, so that they hold what settles and late events debited too.
 
 use crate::ports::throttling::{Measure, Scope, Window};
-use crate::releases::Policy;
 use crate::rate_card::matches;
+use crate::releases::Policy;
 use crate::throttle::sliding::{Counted, Sliding};
 use ledger_core::{AccountNumber, Body, Entry, Timestamp, UsageEvent};
 use ledger_store::{EntryQuery, LedgerStore, Recorded, StoreError};
@@ -217,7 +217,8 @@ impl AccountCounters {
             // Oldest first, as they happened.
             spent.iter().rev().for_each(|spent| made.count(key, spent));
             // One that has to go is made of the journal again when somebody asks for it.
-            let other = counts.credits.keys().next().filter(|_| counts.credits.len() >= COUNTERS_PER_ACCOUNT_MAX).cloned();
+            let other =
+                counts.credits.keys().next().filter(|_| counts.credits.len() >= COUNTERS_PER_ACCOUNT_MAX).cloned();
             other.map(|other| counts.credits.remove(&other));
             // What was committed while the journal was read waits, and is counted from where the reading ended.
             counts.credits.insert(key.clone(), made);
@@ -233,9 +234,7 @@ impl Credits {
         }
         self.up_to = spent.sequence;
         let is_asked_about = self.activities.iter().any(|pattern| matches(pattern, &spent.activity));
-        if spent.micros > 0
-            && is_asked_about
-            && key.is_of(&spent.activity, spent.agent.as_ref(), spent.model.as_ref())
+        if spent.micros > 0 && is_asked_about && key.is_of(&spent.activity, spent.agent.as_ref(), spent.model.as_ref())
         {
             self.sliding.add(spent.at.millis(), spent.micros);
         }
@@ -300,13 +299,8 @@ impl Counts {
 }
 
 /// What an account was debited since then, newest first.
-fn spent_since(
-    store: &dyn LedgerStore,
-    account: AccountNumber,
-    since: Timestamp,
-) -> Result<Vec<Spent>, StoreError> {
-    let mut query =
-        EntryQuery { entry_type: Some("charge".to_owned()), limit: FIRST_PAGE, ..EntryQuery::default() };
+fn spent_since(store: &dyn LedgerStore, account: AccountNumber, since: Timestamp) -> Result<Vec<Spent>, StoreError> {
+    let mut query = EntryQuery { entry_type: Some("charge".to_owned()), limit: FIRST_PAGE, ..EntryQuery::default() };
     let mut found = Vec::new();
     loop {
         let page = store.entries(account, &query)?;

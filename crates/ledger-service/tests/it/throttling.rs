@@ -3,9 +3,7 @@
 use ledger_core::{Amount, HoldStatus};
 use ledger_service::ports::Clock;
 use ledger_service::ports::throttling::{Measure, Scope};
-use ledger_service::{
-    Binding, ChargeInput, HoldAmount, HoldInput, HoldStep, Ledger, Policy, Seen, ServiceError, Slot,
-};
+use ledger_service::{Binding, ChargeInput, HoldAmount, HoldInput, HoldStep, Ledger, Policy, Seen, ServiceError, Slot};
 use std::sync::Arc;
 use testkit::{AtMost, Kit, messages};
 
@@ -112,7 +110,8 @@ async fn credits_are_counted_whoever_debits_them_and_after_a_restart() {
     throttle(&kit.ledger, &kit, limit());
     let hold = hold(&kit, "h1").await.unwrap();
     kit.wait_ms(1_800_000);
-    let settle = HoldStep::Settle { amount: Some(HoldAmount::Credits(Amount::from_micros(1500).unwrap())), is_final: true };
+    let settle =
+        HoldStep::Settle { amount: Some(HoldAmount::Credits(Amount::from_micros(1500).unwrap())), is_final: true };
     kit.ledger.step_hold(&hold, "s", settle).await.unwrap();
     kit.ledger.charge(messages("acme", "e2", 1)).await.unwrap();
     assert!(is_throttled(&kit.ledger.charge(messages("acme", "e3", 1)).await), "1000 + 1500 + 1000 are spent");
@@ -174,6 +173,9 @@ async fn a_policy_that_fails_lets_nothing_through_and_counts_nothing() {
     throttle(&kit.ledger, &kit, AtMost::new(1, Measure::Requests, Scope::Account, 60));
     let broken = ChargeInput { model: Some("broken-policy".into()), ..messages("acme", "e1", 1) };
     let failed = kit.ledger.charge(broken).await;
-    assert!(matches!(failed, Err(ServiceError::PluginFailed { ref plugin, .. }) if **plugin == *"at-most"), "{failed:?}");
+    assert!(
+        matches!(failed, Err(ServiceError::PluginFailed { ref plugin, .. }) if **plugin == *"at-most"),
+        "{failed:?}"
+    );
     kit.ledger.charge(messages("acme", "e2", 1)).await.unwrap();
 }

@@ -2,12 +2,14 @@
 
 use crate::crafted::Parts;
 use crate::shipped::{component, event};
+use crate::throttling::decide;
 use ledger_core::UsageEvent;
+use ledger_service::ports::throttling::Decision;
 use ledger_service::ports::{PluginFailure, PricingError, PricingPlugin};
-use plugin_host::{Limits, PluginHost, PrepareError, Prepared};
+use plugin_host::{Limits, PluginHost, PrepareError, Prepared, World};
 use std::time::{Duration, Instant};
 
-fn hostile() -> Vec<u8> {
+pub(crate) fn hostile() -> Vec<u8> {
     component("test/hostile-guest")
 }
 
@@ -16,7 +18,7 @@ fn good() -> UsageEvent {
 }
 
 /// What the plugin answers for a model: the sum in micro-credits, or the failure.
-fn answer(plugin: &Prepared, model: &str) -> Result<i64, PricingError> {
+pub(crate) fn answer(plugin: &Prepared, model: &str) -> Result<i64, PricingError> {
     let quote = plugin.price(&event(model, &[("messages", 3)]))?;
     Ok(quote.items.iter().map(|item| item.credits.micros()).sum())
 }
@@ -39,6 +41,7 @@ fn misbehaviour_is_contained_and_named() {
         ("line out of range", Err(BadAnswer)),
         ("sum out of range", Err(BadAnswer)),
         ("long label", Err(BadAnswer)),
+        ("huge label", Err(BadAnswer)),
         ("long reason", Err(BadAnswer)),
         ("long unit", Err(BadAnswer)),
         // What it counted in other instances is gone.
@@ -121,7 +124,7 @@ fn what_no_compiler_makes_is_contained_and_named_too() {
     use PluginFailure::{BadAnswer, OutOfFuel, Trap};
     let limits = Limits { fuel: 100_000_000, deadline_ms: 10_000, ..Limits::default() };
     let host = PluginHost::new(limits, None).unwrap();
-    let once = |price| Parts { price, ..Parts::default() };
+    let once = |answer| Parts { answer, ..Parts::default() };
     for (what, parts, expected) in [
         ("nothing", Parts::default(), Ok(0)),
         ("a loop", once("(loop (br 0)) (unreachable)"), Err(OutOfFuel)),
@@ -137,14 +140,14 @@ fn what_no_compiler_makes_is_contained_and_named_too() {
             },
             Err(OutOfFuel),
         ),
-        ("a loop once the answer was read", Parts { post_price: "(loop (br 0))", ..Parts::default() }, Err(OutOfFuel)),
-        ("a trap once the answer was read", Parts { post_price: "(unreachable)", ..Parts::default() }, Err(Trap)),
+        ("a loop once the answer was read", Parts { post_answer: "(loop (br 0))", ..Parts::default() }, Err(OutOfFuel)),
+        ("a trap once the answer was read", Parts { post_answer: "(unreachable)", ..Parts::default() }, Err(Trap)),
         (
             "recursion",
             Parts {
                 fields: r#"(memory (export "memory") 1) (global $next (mut i32) (i32.const 1024))
                     (func $down (param i64) (result i64) (i64.add (call $down (local.get 0)) (i64.const 1)))"#,
-                price: "(drop (call $down (i64.const 1))) (i32.const 32)",
+                answer: "(drop (call $down (i64.const 1))) (i32.const 32)",
                 ..Parts::default()
             },
             Err(Trap),
@@ -242,12 +245,17 @@ fn what_no_snapshot_can_be_taken_of_is_configured_for_each_call() {
             fields: fields.leak(),
             configure: "(global.set $configured (i32.const 1)) (i32.const 16)",
             // A guest that was not configured has no answer.
-            price: "(if (i32.eqz (global.get $configured)) (then (unreachable))) (i32.const 32)",
+            answer: "(if (i32.eqz (global.get $configured)) (then (unreachable))) (i32.const 32)",
             ..Parts::default()
         };
         let plugin = host.prepare(&parts.component(), "{}").unwrap_or_else(|error| panic!("{what}: {error}"));
         assert!(!plugin.has_snapshot(), "{what}");
         assert_eq!(answer(&plugin, "").unwrap(), 0, "{what}");
-        assert_eq!(plugin.price_all(&[&good(), &good()]).len(), 2);
+        assert!(plugin.price_all(&[&good(), &good()]).iter().all(Result::is_ok), "{what}");
+        let parts = Parts { world: World::Throttling, ..parts };
+        let plugin =
+            host.prepare_throttling(&parts.component(), "{}").unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(!plugin.has_snapshot(), "{what}");
+        assert_eq!(decide(&plugin, "", &[]), Ok(Decision::Allow), "{what}");
     }
 }

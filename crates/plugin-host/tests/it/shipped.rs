@@ -12,7 +12,7 @@ pub(crate) fn component(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{}: {error}; run cargo xtask plugins build first", path.display()))
 }
 
-const RATES: &str = r#"{"defaults": {"per_unit": {"messages": "0"}},
+pub(crate) const RATES: &str = r#"{"defaults": {"per_unit": {"messages": "0"}},
     "models": [{"models": ["gpt-4o-mini"], "per_million": {"input_tokens": "150", "output_tokens": "600"}}]}"#;
 
 pub(crate) fn event(model: &str, quantities: &[(&str, u64)]) -> UsageEvent {

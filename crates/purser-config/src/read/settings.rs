@@ -4,7 +4,7 @@
 use super::named;
 use crate::layers::is_shipped;
 use crate::node::Value;
-use crate::section::{flag, positive_amount, Section, text, whole};
+use crate::section::{Section, flag, positive_amount, text, whole};
 use crate::{CustomCredits, Events, Idempotency, Ledger, Plugins, Server, Storage, Webhooks, currencies};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -47,6 +47,7 @@ impl PricingPlugin for Hostile {
             "line out of range" => vec![item(i64::MAX)],
             "sum out of range" => vec![item(9_000_000_000_000_000_000); 2],
             "long label" => vec![LineItem { label: "x".repeat(1000), ..item(price) }],
+            "huge label" => vec![LineItem { label: "x".repeat(4 << 20), ..item(price) }],
             "long reason" => return Err(Refusal::InvalidUsage("x".repeat(10_000))),
             "long unit" => {
                 let unit = Some("x".repeat(10_000));
