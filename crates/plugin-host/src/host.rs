@@ -19,6 +19,7 @@ use ledger_core::Digest;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 /// The host of plugins.
@@ -32,6 +33,30 @@ pub(crate) struct Shared {
     pub(crate) engines: Engines,
     pub(crate) slots: Slots,
     pub(crate) limits: Limits,
+}
+
+/// A plugin with its configuration loaded, of whichever world it is.
+#[derive(Debug)]
+pub enum PreparedPlugin {
+    /// It prices.
+    Pricing(Prepared),
+    /// It throttles.
+    Throttling(PreparedThrottling),
+}
+
+/// What a plugin that is made ready is made of.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    component: &'a [u8],
+    config: &'a str,
+    digest: Digest,
+    config_digest: Digest,
+}
+
+impl<'a> Source<'a> {
+    fn new(component: &'a [u8], config: &'a str) -> Self {
+        Self { component, config, digest: Digest::of(component), config_digest: Digest::of(config.as_bytes()) }
+    }
 }
 
 impl PluginHost {
@@ -93,13 +118,32 @@ impl PluginHost {
     /// brings a JavaScript or Python runtime, and it configures twice. Where the compiled code is in the cache, it takes a
     /// millisecond. Calls go on meanwhile: it holds no slot and no lock that they take, and no core but the one it runs on.
     pub fn prepare(&self, component: &[u8], config: &str) -> Result<Prepared, PrepareError> {
-        self.ready::<Pricing>(component, config).map(Prepared::new)
+        self.ready::<Pricing>(Source::new(component, config)).map(Prepared::new)
     }
 
     /// Makes a throttling plugin with a configuration (JSON text) ready to be called, at the cost of
     /// [`PluginHost::prepare`].
     pub fn prepare_throttling(&self, component: &[u8], config: &str) -> Result<PreparedThrottling, PrepareError> {
-        self.ready::<Throttling>(component, config).map(PreparedThrottling::new)
+        self.ready::<Throttling>(Source::new(component, config)).map(PreparedThrottling::new)
+    }
+
+    /// Makes a plugin of whichever world ready, at the cost of [`PluginHost::prepare`]. To ask [`PluginHost::validate`] for
+    /// its world first would compile it once more, and even where the cache has it.
+    pub fn prepare_any(&self, component: &[u8], config: &str) -> Result<PreparedPlugin, PrepareError> {
+        let source = Source::new(component, config);
+        let pricing = |ready| PreparedPlugin::Pricing(Prepared::new(ready));
+        let throttling = |ready| PreparedPlugin::Throttling(PreparedThrottling::new(ready));
+        if let Some(ready) = self.kept::<Pricing>(source)? {
+            return Ok(pricing(ready));
+        }
+        if let Some(ready) = self.kept::<Throttling>(source)? {
+            return Ok(throttling(ready));
+        }
+        let (description, validated) = self.validated(component)?;
+        match description.world {
+            World::Pricing => self.made::<Pricing>(source, &validated).map(pricing),
+            World::Throttling => self.made::<Throttling>(source, &validated).map(throttling),
+        }
     }
 
     fn validated(&self, component: &[u8]) -> Result<(Description, Component), Rejected> {
@@ -111,40 +155,68 @@ impl PluginHost {
         Ok(Callable::<K>::new(component)?.configure(config, &self.shared.limits)?.told)
     }
 
-    fn ready<K: Kind>(&self, component: &[u8], config: &str) -> Result<Ready<K>, PrepareError> {
-        let run = &self.shared.engines.run;
-        let digests = (Digest::of(component), Digest::of(config.as_bytes()));
-        let ready = |compiled: &Component, told: K::Told, config: Option<String>| {
-            Ok(Ready::new(self.shared.clone(), Callable::new(compiled)?, config, told, digests))
-        };
-        let file = self.cache.as_ref().map(|folder| cache::file_of(folder, K::WORLD, digests.0, digests.1, run));
-        // Only what was accepted is ever kept, and the file is named by what it was made of.
-        if let Some((compiled, kept)) = file.as_ref().and_then(|path| cache::load(path, run))
-            && let Some(told) = K::recall(&kept)
-        {
-            return ready(&compiled, told, None);
+    fn ready<K: Kind>(&self, source: Source<'_>) -> Result<Ready<K>, PrepareError> {
+        if let Some(ready) = self.kept(source)? {
+            return Ok(ready);
         }
-        let (description, validated) = self.validated(component)?;
+        let (description, validated) = self.validated(source.component)?;
         if description.world != K::WORLD {
             return Err(Rejected::OtherWorld { found: description.world, needed: K::WORLD }.into());
         }
-        let told = self.configured::<K>(&validated, config)?;
+        self.made(source, &validated)
+    }
+
+    /// The plugin by its compiled code in the cache. Only what was accepted is ever kept there, and a file is named by what
+    /// it was made of.
+    fn kept<K: Kind>(&self, source: Source<'_>) -> Result<Option<Ready<K>>, PrepareError> {
+        let Some((compiled, kept)) = self.file::<K>(source).and_then(|path| cache::load(&path, self.run())) else {
+            return Ok(None);
+        };
+        K::recall(&kept).map(|told| self.callable(source, &compiled, told, None)).transpose()
+    }
+
+    /// The plugin made of its validated component: configured, and compiled for calls.
+    fn made<K: Kind>(&self, source: Source<'_>, validated: &Component) -> Result<Ready<K>, PrepareError> {
+        let Source { component, config, digest, .. } = source;
+        let told = self.configured::<K>(validated, config)?;
         match self.snapshot::<K>(component, config) {
             Ok(snapshot) => {
-                let compiled = Component::from_binary(run, &snapshot)?;
-                if let Some(path) = &file
-                    && let Err(error) = keep::<K>(path, &told, &compiled)
+                let compiled = Component::from_binary(self.run(), &snapshot)?;
+                if let Some(path) = self.file::<K>(source)
+                    && let Err(error) = keep::<K>(&path, &told, &compiled)
                 {
                     tracing::warn!(path = %path.display(), %error, "compiled code cannot be kept; the next start compiles again");
                 }
-                ready(&compiled, told, None)
+                self.callable(source, &compiled, told, None)
             }
             Err(reason) => {
                 // Meaning must not depend on the snapshot: without one, each instance is configured first.
-                tracing::warn!(digest = %digests.0, reason, "no snapshot can be taken; each call configures first");
-                ready(&Component::from_binary(run, component)?, told, Some(config.to_owned()))
+                tracing::warn!(%digest, reason, "no snapshot can be taken; each call configures first");
+                self.callable(source, &Component::from_binary(self.run(), component)?, told, Some(config.to_owned()))
             }
         }
+    }
+
+    fn callable<K: Kind>(
+        &self,
+        source: Source<'_>,
+        compiled: &Component,
+        told: K::Told,
+        config: Option<String>,
+    ) -> Result<Ready<K>, PrepareError> {
+        let digests = (source.digest, source.config_digest);
+        Ok(Ready::new(self.shared.clone(), Callable::new(compiled)?, config, told, digests))
+    }
+
+    /// Where compiled code of it is kept.
+    fn file<K: Kind>(&self, source: Source<'_>) -> Option<PathBuf> {
+        let folder = self.cache.as_ref()?;
+        Some(cache::file_of(folder, K::WORLD, source.digest, source.config_digest, self.run()))
+    }
+
+    /// The engine that runs calls.
+    fn run(&self) -> &Engine {
+        &self.shared.engines.run
     }
 
     /// Takes the snapshot. wizer refuses some components, and can panic on others.
@@ -186,7 +258,7 @@ mod tests {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/call-minutes.wasm");
         let component = std::fs::read(path).expect("run cargo xtask plugins build first");
         let config = r#"{"per_minute": "12"}"#;
-        let ready = host.ready::<Pricing>(&component, config).unwrap();
+        let ready = host.ready::<Pricing>(Source::new(&component, config)).unwrap();
         assert!(ready.has_snapshot());
         let most = samples::events().iter().map(|(_, event)| ready.ask_fresh(event).unwrap().1).max();
         assert_eq!(Some(host.try_out(&component, config).unwrap().fuel_max), most);

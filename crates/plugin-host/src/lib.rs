@@ -29,7 +29,7 @@ mod wit;
 mod world;
 
 pub use error::{ConfigProblem, PrepareError};
-pub use host::PluginHost;
+pub use host::{PluginHost, PreparedPlugin};
 pub use limits::Limits;
 pub use pricing::Prepared;
 pub use throttling::PreparedThrottling;

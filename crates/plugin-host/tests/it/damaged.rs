@@ -125,7 +125,7 @@ fn survive(host: &PluginHost, bytes: &[u8]) -> bool {
 fn a_plugin_with_a_flipped_bit_is_refused_or_contained() {
     let host = PluginHost::new(TIGHT, None).unwrap();
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
-    for (component, flips) in [(Parts::default().component(), 800), (component("test/hostile-guest"), 60)] {
+    for (component, flips) in [(Parts::default().component(), 600), (component("test/hostile-guest"), 30)] {
         assert!(survive(&host, &component));
         let mut taken = 0;
         for _ in 0..flips {

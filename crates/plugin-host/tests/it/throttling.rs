@@ -1,12 +1,15 @@
 //! Throttling plugins: what they are handed, what they answer, and the windows that they may ask for.
 
-use crate::shipped::{component, event};
+use crate::shipped::{RATES, component, event};
 use ledger_core::Amount;
 use ledger_service::ports::PluginFailure;
 use ledger_service::ports::throttling::{
     Action, Advice, Asked, Decision, Denial, Measure, Reading, Scope, ThrottlingPlugin, Window,
 };
-use plugin_host::{Limits, PluginHost, PrepareError, PreparedThrottling, Rejected, World};
+use plugin_host::{Limits, PluginHost, PrepareError, PreparedPlugin, PreparedThrottling, Rejected, World};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 pub(crate) fn policy() -> Vec<u8> {
     component("test/hostile-policy")
@@ -94,13 +97,55 @@ fn windows_are_known_again_from_kept_code() {
         plugin.windows().to_vec()
     };
     let learnt = windows();
-    let files = || std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
-    let [file] = &files()[..] else { panic!("{:?}", files()) };
-    // Were it compiled again, the file would be another one under the same name.
-    std::fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o400)).unwrap();
+    let kept = Kept::of(folder.path());
     assert_eq!(windows(), learnt);
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
-    assert_eq!(mode & 0o777, 0o400, "nothing was compiled again");
+    kept.assert_untouched();
+}
+
+#[test]
+fn a_plugin_is_made_ready_as_what_it_is_and_kept_as_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let rates = component("per-model-rates");
+    let prepare = || {
+        let host = PluginHost::new(Limits::default(), Some(folder.path().into())).unwrap();
+        let pricing = host.prepare_any(&rates, RATES).unwrap();
+        assert!(matches!(&pricing, PreparedPlugin::Pricing(plugin) if plugin.has_snapshot()), "{pricing:?}");
+        let throttling = host.prepare_any(&policy(), "{}").unwrap();
+        assert!(
+            matches!(&throttling, PreparedPlugin::Throttling(plugin) if plugin.windows().len() == 4),
+            "{throttling:?}"
+        );
+        assert!(matches!(host.prepare_any(b"no", "{}"), Err(PrepareError::Rejected(_))));
+        assert!(matches!(host.prepare_any(&rates, "{}"), Err(PrepareError::Config(_))));
+        // What is kept as one world is not given out as another.
+        assert!(matches!(host.prepare(&policy(), "{}"), Err(PrepareError::Rejected(_))));
+    };
+    prepare();
+    let kept = Kept::of(folder.path());
+    prepare();
+    kept.assert_untouched();
+}
+
+/// Files of compiled code, marked so that it shows where one is written again: the new one has no mark.
+struct Kept(Vec<PathBuf>);
+
+const MARK: u32 = 0o400;
+
+impl Kept {
+    fn of(folder: &Path) -> Self {
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        assert!(!files.is_empty());
+        for file in &files {
+            std::fs::set_permissions(file, Permissions::from_mode(MARK)).unwrap();
+        }
+        Self(files)
+    }
+
+    fn assert_untouched(&self) {
+        for file in &self.0 {
+            assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, MARK, "{}", file.display());
+        }
+    }
 }
 
 #[test]
