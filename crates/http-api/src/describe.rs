@@ -21,7 +21,16 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 /// Every description, with the id of its operation.
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, Description)> {
-    let parts = [spending::ALL, accounts::ALL, reading::ALL, telling::ALL, top_ups::ALL, keys::ALL, plugins::ALL, operating::ALL];
+    let parts = [
+        spending::ALL,
+        accounts::ALL,
+        reading::ALL,
+        telling::ALL,
+        top_ups::ALL,
+        keys::ALL,
+        plugins::ALL,
+        operating::ALL,
+    ];
     parts.into_iter().flatten().map(|(id, describe)| (*id, describe()))
 }
 

@@ -164,9 +164,12 @@ fn slot(fields: &mut Fields<'_>) -> Option<String> {
     fields.optional("plugin_config", |value| text(value).map(Cow::into_owned))
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "readers of fields all have one shape")]
 fn percent(value: Json<'_>) -> Result<u32, String> {
     let percent = if let Json::Whole(percent) = value { u32::try_from(percent).ok() } else { None };
-    percent.filter(|percent| (1..=100).contains(percent)).ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
+    percent
+        .filter(|percent| (1..=100).contains(percent))
+        .ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
 }
 
 fn digest(value: Json<'_>) -> Result<Digest, String> {

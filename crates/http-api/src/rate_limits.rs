@@ -142,10 +142,7 @@ mod tests {
         let text = |name| headers.get(name).unwrap().to_str().unwrap();
         assert_eq!(text(POLICY), r#""burst";q=10;w=60, "spend";q=2;qu="credits";w=60, "calls";q=5;qu="open-holds""#);
         assert_eq!(text(LIMIT), r#""burst";r=3;t=1, "spend";r=0, "calls";r=0"#);
-        assert_eq!(
-            text(ADVICE),
-            r#""length";suggestion="say \"bye\"", "length";suggestion=%"schlu%c3%9f, 100 %25""#
-        );
+        assert_eq!(text(ADVICE), r#""length";suggestion="say \"bye\"", "length";suggestion=%"schlu%c3%9f, 100 %25""#);
         let mut none = HeaderMap::new();
         add(&mut none, &Seen::default());
         assert!(none.is_empty());

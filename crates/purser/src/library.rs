@@ -5,7 +5,7 @@ use ledger_core::Digest;
 use ledger_service::ServiceError;
 use ledger_service::ports::throttling::ThrottlingPlugin;
 use ledger_service::ports::{CallLimits, ConfigFormat, Described, PluginKind, PluginLibrary, PricingPlugin, Unfit};
-use plugin_host::{Limits, PluginHost, PrepareError, Rejected, World};
+use plugin_host::{Limits, PluginHost, PrepareError, PreparedPlugin, Rejected, World};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -47,10 +47,9 @@ impl FileLibrary {
 
     /// Makes a plugin ready, and remembers it.
     pub(crate) fn made_ready(&self, pair: Pair, component: &[u8], config: &str) -> Result<Ready, PrepareError> {
-        let world = self.host.validate(component).map_err(PrepareError::Rejected)?.world;
-        let ready = match world {
-            World::Pricing => Ready::Pricing(Arc::new(self.host.prepare(component, config)?)),
-            World::Throttling => Ready::Throttling(Arc::new(self.host.prepare_throttling(component, config)?)),
+        let ready = match self.host.prepare_any(component, config)? {
+            PreparedPlugin::Pricing(plugin) => Ready::Pricing(Arc::new(plugin)),
+            PreparedPlugin::Throttling(plugin) => Ready::Throttling(Arc::new(plugin)),
         };
         unpoisoned(&self.ready).put(pair, ready.clone());
         Ok(ready)
@@ -89,7 +88,7 @@ fn unfit(error: PrepareError) -> Unfit {
             Unfit::Config(problems.into_iter().map(|problem| (problem.path, problem.reason)).collect())
         }
         PrepareError::Failed(failure, _) => Unfit::Failed(failure, error.to_string()),
-        other => Unfit::Component(other.to_string()),
+        other @ PrepareError::Host(_) => Unfit::Component(other.to_string()),
     }
 }
 

@@ -19,8 +19,8 @@ use ledger_service::ports::throttling::{Measure, Scope, ThrottlingPlugin};
 use ledger_service::ports::{PricingPlugin, Random};
 use ledger_service::top_ups::PlanTopUps;
 use ledger_service::{
-    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, PlanRules, Policy, RateCard, Releases,
-    Rule, Settings, Shop, Slot, TestClock, hash_of_secret,
+    AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, PlanRules, Policy, RateCard,
+    Releases, Rule, Settings, Shop, Slot, TestClock, hash_of_secret,
 };
 use ledger_store::{LedgerStore, MemoryStore};
 use std::sync::Arc;

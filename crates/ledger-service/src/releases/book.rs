@@ -49,6 +49,10 @@ fn is_zero(bytes: &usize) -> bool {
 }
 
 impl Uploaded {
+    fn now(ledger: &Ledger, actor: &Actor, world: String, bytes: usize) -> Self {
+        Self { at_ms: ledger.now().millis(), key: actor.key.clone(), actor: actor.name.clone(), world, bytes }
+    }
+
     pub(crate) fn at(&self) -> Timestamp {
         Timestamp::from_millis(self.at_ms)
     }
@@ -115,18 +119,13 @@ impl ReleaseBook {
         described: &Described,
         actor: &Actor,
     ) -> Result<(), ServiceError> {
-        let upload = Uploaded {
-            at_ms: ledger.now().millis(),
-            key: actor.key.clone(),
-            actor: actor.name.clone(),
-            world: described.world.clone(),
-            bytes: described.bytes,
-        };
-        let name = (plugin.to_owned(), described.digest);
-        if !self.state().versions.contains_key(&name) {
-            put(ledger, VERSIONS, &name, &upload)?;
-            self.state().versions.insert(name, upload);
+        if self.has_version(plugin, described.digest) {
+            return Ok(());
         }
+        let upload = Uploaded::now(ledger, actor, described.world.clone(), described.bytes);
+        let name = (plugin.to_owned(), described.digest);
+        put(ledger, VERSIONS, &name, &upload)?;
+        self.state().versions.insert(name, upload);
         Ok(())
     }
 
@@ -138,18 +137,13 @@ impl ReleaseBook {
         digest: Digest,
         actor: &Actor,
     ) -> Result<(), ServiceError> {
-        let upload = Uploaded {
-            at_ms: ledger.now().millis(),
-            key: actor.key.clone(),
-            actor: actor.name.clone(),
-            world: String::new(),
-            bytes: 0,
-        };
         let name = (plugin.to_owned(), digest);
-        if !self.state().configs.contains_key(&name) {
-            put(ledger, CONFIGS, &name, &upload)?;
-            self.state().configs.insert(name, upload);
+        if self.state().configs.contains_key(&name) {
+            return Ok(());
         }
+        let upload = Uploaded::now(ledger, actor, String::new(), 0);
+        put(ledger, CONFIGS, &name, &upload)?;
+        self.state().configs.insert(name, upload);
         Ok(())
     }
 
