@@ -10,6 +10,7 @@ mod open_holds;
 mod outages;
 mod reading;
 mod receipts;
+mod releases;
 mod repricing;
 mod telling;
 mod throttling;
