@@ -4,9 +4,11 @@
 //! answered, all are again. An event that a plugin happens to trip over does not cut it off, as long as others are
 //! answered: failures must be many, and more than the answers.
 
+use crate::measures::short;
 use crate::ports::throttling::{Asked, Decision, Reading, ThrottlingPlugin, Window};
 use crate::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
 use ledger_core::{Digest, UsageEvent};
+use metrics::{Gauge, describe_gauge, gauge};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,11 +24,29 @@ pub(crate) struct Guarded<T: ?Sized> {
     name: Arc<str>,
     plugin: Arc<T>,
     breaker: Breaker,
+    is_cut_off: Gauge,
 }
 
 impl<T: ?Sized> Guarded<T> {
-    pub(crate) fn new(name: Arc<str>, plugin: Arc<T>) -> Self {
-        Self { name, plugin, breaker: Breaker::default() }
+    pub(crate) fn new(name: Arc<str>, digest: Digest, plugin: Arc<T>) -> Self {
+        describe_gauge!("purser_plugin_cut_off", "1 while a plugin is cut off since it failed most of its calls");
+        let is_cut_off = gauge!("purser_plugin_cut_off", "plugin" => name.to_string(), "digest" => short(digest));
+        is_cut_off.set(0);
+        Self { name, plugin, breaker: Breaker::default(), is_cut_off }
+    }
+
+    fn turned(&self, turn: Option<Turn>, digest: Digest, failure: Option<PluginFailure>) {
+        match turn {
+            Some(Turn::CutOff) => {
+                self.is_cut_off.set(1);
+                tracing::error!(plugin = %self.name, %digest, ?failure, "a plugin fails most of its calls and is cut off");
+            }
+            Some(Turn::Back) => {
+                self.is_cut_off.set(0);
+                tracing::info!(plugin = %self.name, %digest, "a plugin answers again");
+            }
+            None => {}
+        }
     }
 
     /// Calls, unless the plugin is cut off.
@@ -48,13 +68,7 @@ impl<T: ?Sized> Guarded<T> {
         }
         let answered = call();
         let failure = answered.as_ref().err().and_then(failure_of);
-        match self.breaker.note(Instant::now(), failure) {
-            Some(Turn::CutOff) => {
-                tracing::error!(plugin = %self.name, %digest, ?failure, "a plugin fails most of its calls and is cut off");
-            }
-            Some(Turn::Back) => tracing::info!(plugin = %self.name, %digest, "a plugin answers again"),
-            None => {}
-        }
+        self.turned(self.breaker.note(Instant::now(), failure), digest, failure);
         answered
     }
 }
@@ -79,9 +93,7 @@ impl PricingPlugin for Guarded<dyn PricingPlugin> {
         let quotes = self.plugin.price_all(events);
         let failures = quotes.iter().map(|quote| quote.as_ref().err().and_then(failure_of));
         let now = Instant::now();
-        if failures.map(|failure| self.breaker.note(now, failure)).any(|turn| turn == Some(Turn::CutOff)) {
-            tracing::error!(plugin = %self.name, digest = %self.digest(), "a plugin fails most of a batch and is cut off");
-        }
+        failures.for_each(|failure| self.turned(self.breaker.note(now, failure), self.digest(), failure));
         quotes
     }
 }

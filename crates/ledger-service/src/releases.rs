@@ -74,20 +74,22 @@ pub enum ReleaseMode {
 
 /// A plugin as it is called: measured, and cut off where it fails most of the time.
 pub fn watched_pricing(name: &Arc<str>, plugin: Arc<dyn PricingPlugin>) -> Binding<dyn PricingPlugin> {
+    let digest = plugin.digest();
     let measured = Arc::new(Measured::new(name, plugin));
     Binding {
         name: name.clone(),
-        plugin: Arc::new(Guarded::<dyn PricingPlugin>::new(name.clone(), measured)),
+        plugin: Arc::new(Guarded::<dyn PricingPlugin>::new(name.clone(), digest, measured)),
         shadow: None,
     }
 }
 
 /// The same for one that throttles.
 pub fn watched_throttling(name: &Arc<str>, plugin: Arc<dyn ThrottlingPlugin>) -> Binding<dyn ThrottlingPlugin> {
+    let digest = plugin.digest();
     let measured = Arc::new(Measured::throttling(name, plugin));
     Binding {
         name: name.clone(),
-        plugin: Arc::new(Guarded::<dyn ThrottlingPlugin>::new(name.clone(), measured)),
+        plugin: Arc::new(Guarded::<dyn ThrottlingPlugin>::new(name.clone(), digest, measured)),
         shadow: None,
     }
 }
