@@ -133,15 +133,22 @@ impl Ledger {
         let on_excess = input.on_excess;
         let event = input.into_event(&account, now);
         let mut admitted = self.admit(&releases, &Question::charge(&event), &account, seen).await?;
-        let binding = binding(&releases, &event)?;
-        let quote = binding.plugin.price(&event).map_err(|error| failed(error, binding))?;
-        price_beside(&event, &quote, binding);
-        let mut request = self.request(event, on_excess, quote, binding)?;
-        (request.keys, request.content, request.looked_up) = (wanted.keys, content, Some(account.sequence));
-        let submitted = admitted.submitted();
-        let answer = self.submit_one(request).await;
-        submitted.answered(&answer);
-        self.charged(answer?)
+        let charge = async {
+            let binding = binding(&releases, &event)?;
+            let quote = binding.plugin.price(&event).map_err(|error| failed(error, binding))?;
+            price_beside(&event, &quote, binding);
+            let mut request = self.request(event, on_excess, quote, binding)?;
+            (request.keys, request.content, request.looked_up) = (wanted.keys, content, Some(account.sequence));
+            let submitted = admitted.submitted();
+            let answer = self.submit_one(request).await;
+            submitted.answered(&answer);
+            self.charged(answer?)
+        };
+        let charged = charge.await;
+        if charged.as_ref().map_or(true, |charged| charged.replay) {
+            seen.take_back();
+        }
+        charged
     }
 
     /// Charges many events, each for itself, in order; one refusal stops no other. Durable together.
@@ -212,6 +219,7 @@ impl Ledger {
             // Let go of at once: nothing is counted of a question.
             Ok(admitted) => {
                 drop(admitted);
+                seen.take_back();
                 None
             }
             Err(error @ ServiceError::Throttled { .. }) => Some(error),

@@ -28,7 +28,7 @@ use crate::ports::{ConfigFormat, Described, PluginKind, PluginLibrary, PricingPl
 use history::Standing;
 use ledger_core::Digest;
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// The longest name of a plugin.
 const NAME_BYTES_MAX: usize = 100;
@@ -100,6 +100,7 @@ impl Ledger {
     pub fn upload_version(&self, plugin: &str, component: &[u8], actor: &Actor) -> Result<Described, ServiceError> {
         check_name(plugin)?;
         let library = self.needed_library()?;
+        let _one_at_a_time = self.releases_book().uploading.lock().unwrap_or_else(PoisonError::into_inner);
         let described = library.describe(component).map_err(|unfit| rejected(plugin, unfit))?;
         let known = self.releases_book().kind_of(plugin).or_else(|| self.releases().kind_of(plugin));
         if let Some(known) = known.filter(|known| *known != described.kind) {
@@ -137,6 +138,7 @@ impl Ledger {
     ) -> Result<Digest, ServiceError> {
         check_name(plugin)?;
         let library = self.needed_library()?;
+        let _one_at_a_time = self.releases_book().uploading.lock().unwrap_or_else(PoisonError::into_inner);
         let json = library.read_config(text, format).map_err(|unfit| rejected(plugin, unfit))?;
         let live = || self.releases().pairs_of(plugin).first().map(|(digest, _)| *digest);
         let version = version.or_else(live).or_else(|| self.releases_book().newest_version(plugin));

@@ -44,6 +44,18 @@ pub struct LimitSeen {
     pub left: u64,
     /// Until the first of what is counted leaves the window; 0 where nothing is counted.
     pub resets_in_ms: u32,
+    /// Whether the request itself is counted in it.
+    pub is_counted: bool,
+}
+
+impl Seen {
+    /// The request came to nothing, and counts no more.
+    pub(crate) fn take_back(&mut self) {
+        for limit in self.limits.iter_mut().filter(|limit| limit.is_counted) {
+            limit.left = limit.left.saturating_add(1).min(limit.limit);
+            limit.is_counted = false;
+        }
+    }
 }
 
 /// What is to be decided.
@@ -282,6 +294,7 @@ impl Ledger {
                         seconds: window.seconds,
                         left: limit.saturating_sub(reading.value),
                         resets_in_ms: reading.resets_in_ms,
+                        is_counted: counts_now,
                     });
                 }
             }
