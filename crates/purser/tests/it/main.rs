@@ -3,6 +3,7 @@
 
 mod books;
 mod command_line;
+mod containment;
 mod keys;
 mod maintenance;
 mod monitoring;
