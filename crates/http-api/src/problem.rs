@@ -145,13 +145,24 @@ impl From<ServiceError> for Problem {
                 Self::new(kinds::UNPRICED, detail)
                     .with(json!({ "model": model.as_deref(), "activity": &*activity, "unit": unit.as_deref() }))
             }
-            ServiceError::PluginFailed { plugin, digest, failure, detail } => Self::new(
-                kinds::PLUGIN_FAILED,
-                format!("plugin {plugin} failed ({}); nothing was charged", failure.name()),
-            )
-            .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure.name() }))
-            .retry_after_s(1)
-            .internal(detail),
+            ServiceError::PluginFailed { plugin, digest, failure, detail, cut_off } => {
+                let name = failure.name();
+                // Rounded up, so that whoever waits for as long finds it called again.
+                let seconds =
+                    cut_off.map_or(1, |left| u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1));
+                let text = if cut_off.is_some() {
+                    format!(
+                        "plugin {plugin} failed most of its calls ({name}) and is cut off for another {seconds} s; nothing \
+                         was charged"
+                    )
+                } else {
+                    format!("plugin {plugin} failed ({name}); nothing was charged")
+                };
+                Self::new(kinds::PLUGIN_FAILED, text)
+                    .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": name }))
+                    .retry_after_s(seconds)
+                    .internal(detail)
+            }
             ServiceError::Throttled { policy, reason, retry_after_ms } => {
                 Self::new(kinds::THROTTLED, format!("{policy}: {reason}"))
                     .with(json!({ "policy": &*policy, "reason": &*reason, "retry_after_ms": retry_after_ms }))

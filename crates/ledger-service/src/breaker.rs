@@ -58,13 +58,7 @@ impl<T: ?Sized> Guarded<T> {
         cut_off: impl FnOnce(PluginFailure, String) -> E,
     ) -> Result<R, E> {
         if let Err((failure, left)) = self.breaker.enter(Instant::now()) {
-            let seconds = left.as_secs() + 1;
-            let detail = format!(
-                "{} failed most of its calls and is cut off for another {seconds} s; release a version that works, or roll \
-                 back",
-                self.name
-            );
-            return Err(cut_off(failure, detail));
+            return Err(cut_off(failure, format!("it is not called for another {} ms", left.as_millis())));
         }
         let answered = call();
         let failure = answered.as_ref().err().and_then(failure_of);
@@ -96,6 +90,10 @@ impl PricingPlugin for Guarded<dyn PricingPlugin> {
         failures.for_each(|failure| self.turned(self.breaker.note(now, failure), self.digest(), failure));
         quotes
     }
+
+    fn cut_off(&self) -> Option<Duration> {
+        self.breaker.cut_off(Instant::now())
+    }
 }
 
 fn failure_of(error: &PricingError) -> Option<PluginFailure> {
@@ -121,6 +119,10 @@ impl ThrottlingPlugin for Guarded<dyn ThrottlingPlugin> {
     fn decide(&self, asked: &Asked<'_>, readings: &[Reading]) -> Result<Decision, (PluginFailure, String)> {
         let decide = || self.plugin.decide(asked, readings);
         self.call(self.digest(), decide, |(failure, _)| Some(*failure), |failure, detail| (failure, detail))
+    }
+
+    fn cut_off(&self) -> Option<Duration> {
+        self.breaker.cut_off(Instant::now())
     }
 }
 
@@ -168,6 +170,11 @@ impl Breaker {
 
     fn is_cut_off(&self) -> bool {
         self.state().cut_off.is_some()
+    }
+
+    /// How long it is until a call is let through; `None` where calls are.
+    fn cut_off(&self, now: Instant) -> Option<Duration> {
+        self.state().cut_off.as_ref().map(|cut_off| cut_off.until.saturating_duration_since(now))
     }
 
     /// Takes note of what came of a call.
@@ -224,6 +231,7 @@ mod tests {
         }
         assert_eq!(breaker.note(start, TRAP), Some(Turn::CutOff));
         assert_eq!(breaker.enter(start).unwrap_err(), (PluginFailure::Trap, CUT_OFF));
+        assert_eq!(breaker.cut_off(start), Some(CUT_OFF));
         assert_eq!(breaker.note(start, TRAP), None, "calls that were under way do not put it off");
         let later = start + CUT_OFF;
         breaker.enter(later).unwrap();
@@ -234,6 +242,7 @@ mod tests {
         breaker.enter(latest).unwrap();
         assert_eq!(breaker.note(latest, None), Some(Turn::Back));
         breaker.enter(latest).unwrap();
+        assert_eq!(breaker.cut_off(latest), None);
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use crate::error::ServiceError;
 use crate::idempotency::{Content, key_fingerprint};
 use crate::ledger::Ledger;
-use crate::ports::{PricingError, Quote};
+use crate::ports::{PricingError, PricingPlugin, Quote};
 use crate::releases::{Binding, Releases};
 use crate::throttle::{Admitted, Question, Seen, Submitted};
 use crate::writer::{Request, Task, Written};
 use ledger_core::{
-    Account, Amount, Body, ChargeRequest, Command, Details, Digest, Id, IdKind, OnExcess, Quantity, Rating, Refusal,
-    Salted, Status, Timestamp, UsageEvent, advance, execute,
+    Account, Amount, Body, ChargeRequest, Command, Details, Id, IdKind, OnExcess, Quantity, Rating, Refusal, Salted,
+    Status, Timestamp, UsageEvent, advance, execute,
 };
 use ledger_store::{Instance, KeyFingerprint, KeyKind, Recorded, Wanted};
 use std::sync::Arc;
@@ -482,16 +482,20 @@ fn price_beside(event: &UsageEvent, quote: &Quote, binding: &Binding) {
 }
 
 fn failed(error: PricingError, binding: &Binding) -> ServiceError {
-    pricing_error(error, &binding.name, binding.plugin.digest())
+    pricing_error(error, &binding.name, &*binding.plugin)
 }
 
-pub(crate) fn pricing_error(error: PricingError, plugin: &Arc<str>, digest: Digest) -> ServiceError {
+pub(crate) fn pricing_error(error: PricingError, name: &Arc<str>, plugin: &dyn PricingPlugin) -> ServiceError {
     match error {
         PricingError::Unpriced { model, activity, unit } => ServiceError::Unpriced { model, activity, unit },
         PricingError::InvalidUsage(reason) => ServiceError::field("usage", reason),
-        PricingError::Failed(failure, detail) => {
-            ServiceError::PluginFailed { plugin: plugin.clone(), digest, failure, detail }
-        }
+        PricingError::Failed(failure, detail) => ServiceError::PluginFailed {
+            plugin: name.clone(),
+            digest: plugin.digest(),
+            failure,
+            detail,
+            cut_off: plugin.cut_off(),
+        },
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::ports::PluginFailure;
 use ledger_core::{Digest, Refusal, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a use case did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum ServiceError {
         failure: PluginFailure,
         /// What the host saw.
         detail: String,
+        /// For how long yet the plugin is not called at all, where it failed most of its calls.
+        cut_off: Option<Duration>,
     },
     /// A policy says no.
     Throttled {

@@ -452,6 +452,7 @@ impl Ledger {
             digest: rating.digest,
             failure: crate::ports::PluginFailure::BadAnswer,
             detail: "the plugin or the configuration that the hold was opened under is not here".to_owned(),
+            cut_off: None,
         })
     }
 }
@@ -521,7 +522,7 @@ fn price(
         return Err(ServiceError::Unpriced { model, activity, unit: None });
     };
     let event = UsageEvent { quantities: quantities.clone(), ..event };
-    let quote = plugin.price(&event).map_err(|error| pricing_error(error, &rating.plugin, plugin.digest()))?;
+    let quote = plugin.price(&event).map_err(|error| pricing_error(error, &rating.plugin, plugin))?;
     let price = sum(&quote).ok_or_else(|| ServiceError::Internal {
         detail: format!("plugin {} priced an event beyond the range of amounts", rating.plugin),
     })?;

@@ -261,6 +261,7 @@ impl Ledger {
                 digest: policy.binding.plugin.digest(),
                 failure,
                 detail,
+                cut_off: policy.binding.plugin.cut_off(),
             })?;
             let is_no = matches!(decided, Decision::Deny(_));
             decisions.push(decided);

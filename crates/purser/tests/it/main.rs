@@ -3,12 +3,15 @@
 
 mod books;
 mod command_line;
+mod containment;
 mod keys;
 mod maintenance;
 mod monitoring;
 mod outages;
 mod outsiders;
+mod raw;
 mod receipts;
+mod releases;
 mod server;
 mod serving;
 mod trace;
