@@ -1,5 +1,9 @@
 //! Reads a configuration, and collects everything that is wrong with it, each by its path.
 
+mod mark_ups;
+
+pub use mark_ups::MarkUps;
+
 use crate::{ConfigProblem, Decimal};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;

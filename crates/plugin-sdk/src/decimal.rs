@@ -4,8 +4,12 @@
 //! rounded once, half to even, to the micro-credit (ledger rules, section 8).
 
 use crate::{LineItem, Refusal};
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
+
+/// The most that an account can hold, and that an event may cost: 9·10¹² credits, in micro-credits.
+pub const MICRO_CREDITS_MAX: i64 = 9_000_000_000_000_000_000;
 
 /// The most digits that a decimal may have: with it, a quantity and a mark-up, every product fits 128 bits.
 const DIGITS_MAX: u32 = 18;
@@ -73,6 +77,22 @@ impl Decimal {
     }
 }
 
+impl Ord for Decimal {
+    /// By size: `0.9` is less than `1`, and `-1` less than both.
+    fn cmp(&self, other: &Self) -> Ordering {
+        // At one scale the digits alone decide. They are fewer than 10^18, and 10^36 is within 128 bits.
+        let scale = self.scale.max(other.scale);
+        let at_scale = |decimal: &Self| decimal.digits * 10_i128.pow(scale - decimal.scale);
+        at_scale(self).cmp(&at_scale(other))
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl FromStr for Decimal {
     type Err = DecimalError;
 
@@ -129,11 +149,35 @@ impl fmt::Display for Decimal {
 
 /// A line: `quantity` × `rate` ÷ `per`, in credits, rounded once, half to even, to the micro-credit.
 ///
-/// `per` is 1 for a rate per unit, 1,000,000 for one per million, 60 for one per minute of seconds.
+/// `per` is 1 for a rate per unit, 1,000,000 for one per million, 60 for one per minute of seconds. What comes to more than
+/// an account can hold, on either side of zero, is refused.
+///
+/// ```
+/// let rate = "0.15".parse().unwrap();
+/// assert_eq!(plugin_sdk::line("input tokens", "input_tokens", 374, rate, 1000).unwrap().credits, 56_100);
+/// ```
 pub fn line(label: &str, unit: &str, quantity: u64, rate: Decimal, per: u64) -> Result<LineItem, Refusal> {
-    let credits = times(quantity, rate, per)
+    let credits = times(quantity, rate, per).filter(|credits| can_be_held(*credits));
+    let credits = credits
         .ok_or_else(|| Refusal::InvalidUsage(format!("{quantity} {unit} cost more than any account can hold")))?;
     Ok(LineItem { label: label.to_owned(), unit: unit.to_owned(), quantity, credits })
+}
+
+/// A line that is about no unit: a minimum, a fee, or, below zero, a discount.
+pub fn fee(label: &str, micro_credits: i64) -> LineItem {
+    LineItem { label: label.to_owned(), unit: String::new(), quantity: 1, credits: micro_credits }
+}
+
+/// What lines come to, in micro-credits. What is more than an account can hold is refused: the host would take it for a
+/// failure of the plugin.
+pub fn total(items: &[LineItem]) -> Result<i64, Refusal> {
+    let sum = items.iter().try_fold(0_i64, |sum, item| sum.checked_add(item.credits));
+    sum.filter(|sum| can_be_held(*sum))
+        .ok_or_else(|| Refusal::InvalidUsage("this costs more than any account can hold".to_owned()))
+}
+
+fn can_be_held(micro_credits: i64) -> bool {
+    micro_credits.unsigned_abs() <= MICRO_CREDITS_MAX.unsigned_abs()
 }
 
 /// `quantity` × `rate` ÷ `per` in micro-credits, half to even; `None` out of range.
@@ -167,9 +211,9 @@ fn times_in_128_bits(quantity: u64, rate: Decimal, per: u64) -> Option<i64> {
     }
     let (floor, rest) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
     let up = match (rest.checked_mul(2)?).cmp(&denominator) {
-        std::cmp::Ordering::Less => false,
-        std::cmp::Ordering::Greater => true,
-        std::cmp::Ordering::Equal => floor % 2 != 0,
+        Ordering::Less => false,
+        Ordering::Greater => true,
+        Ordering::Equal => floor % 2 != 0,
     };
     i64::try_from(floor + i128::from(up)).ok()
 }
@@ -200,6 +244,36 @@ mod tests {
         for text in ["1e-19", "1e18", "1234567890123456789", "1e99", "1e-2147483648"] {
             assert_eq!(text.parse::<Decimal>(), Err(DecimalError::OutOfRange), "{text}");
         }
+    }
+
+    #[test]
+    fn decimals_are_in_order_of_their_size() {
+        let sorted =
+            ["-999999999999999999", "-1", "-0.5", "0", "1e-18", "0.9", "1", "1.000001", "2", "999999999999999999"];
+        let sorted = sorted.map(|text| text.parse::<Decimal>().unwrap());
+        for (i, a) in sorted.iter().enumerate() {
+            for (j, b) in sorted.iter().enumerate() {
+                assert_eq!(a.cmp(b), i.cmp(&j), "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_account_can_hold_is_refused() {
+        let line_of = |rate: &str| line("l", "u", 1, rate.parse().unwrap(), 1);
+        let most = line_of("9000000000000").unwrap();
+        assert_eq!(most.credits, MICRO_CREDITS_MAX);
+        assert_eq!(line_of("-9000000000000").unwrap().credits, -MICRO_CREDITS_MAX);
+        for rate in ["9000000000000.00001", "-9000000000000.00001", "99999999999999"] {
+            let refused = line_of(rate).unwrap_err();
+            let reason = "1 u cost more than any account can hold";
+            assert_eq!(refused, Refusal::InvalidUsage(reason.to_owned()), "{rate}");
+        }
+        assert_eq!(total(&[most.clone(), fee("discount", -1)]), Ok(MICRO_CREDITS_MAX - 1));
+        for items in [[most.clone(), fee("fee", 1)], [most.clone(), most]] {
+            assert!(matches!(total(&items), Err(Refusal::InvalidUsage(_))));
+        }
+        assert_eq!(total(&[]), Ok(0));
     }
 
     #[test]

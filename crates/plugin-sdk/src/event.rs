@@ -1,4 +1,4 @@
-//! Events for tests, and the refusals that events are answered with.
+//! Events: made for tests, asked what they hold, and refused.
 
 use crate::{Attribute, Quantity, Refusal, Unpriced, UsageEvent};
 
@@ -16,6 +16,20 @@ impl UsageEvent {
             quantities: Vec::new(),
             attributes: Vec::new(),
         }
+    }
+
+    /// The event of an account on another plan.
+    #[must_use]
+    pub fn plan(mut self, plan: &str) -> Self {
+        self.plan = plan.to_owned();
+        self
+    }
+
+    /// The event of an agent.
+    #[must_use]
+    pub fn agent(mut self, agent: &str) -> Self {
+        self.agent = Some(agent.to_owned());
+        self
     }
 
     /// The event with a model.
@@ -46,6 +60,16 @@ impl UsageEvent {
         self.quantities.iter().find(|quantity| quantity.unit == unit).map_or(0, |quantity| quantity.amount)
     }
 
+    /// The value of an attribute, where the event has it.
+    pub fn attribute_of(&self, key: &str) -> Option<&str> {
+        self.attributes.iter().find(|attribute| attribute.key == key).map(|attribute| attribute.value.as_str())
+    }
+
+    /// Whether nothing was used: no quantity is above zero. Such an event costs nothing, whatever its model.
+    pub fn is_empty(&self) -> bool {
+        self.quantities.iter().all(|quantity| quantity.amount == 0)
+    }
+
     /// The refusal of an event whose model has no price.
     pub fn unpriced_model(&self) -> Refusal {
         Refusal::Unpriced(Unpriced { model: self.model.clone(), activity: self.activity.clone(), unit: None })
@@ -58,5 +82,24 @@ impl UsageEvent {
             activity: self.activity.clone(),
             unit: Some(unit.to_owned()),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_into_an_event_is_found_in_it() {
+        let event = UsageEvent::of("chat").plan("free").agent("bot").model("m").attribute("lead_score", "87");
+        let event = event.quantity("seconds", 61).quantity("minutes", 0);
+        assert_eq!(
+            (event.plan.as_str(), event.agent.as_deref(), event.model.as_deref()),
+            ("free", Some("bot"), Some("m"))
+        );
+        assert_eq!((event.amount_of("seconds"), event.amount_of("hours")), (61, 0));
+        assert_eq!((event.attribute_of("lead_score"), event.attribute_of("score")), (Some("87"), None));
+        assert!(event.quantities.is_sorted_by(|a, b| a.unit < b.unit) && !event.is_empty());
+        assert!(UsageEvent::of("chat").quantity("seconds", 0).is_empty());
     }
 }

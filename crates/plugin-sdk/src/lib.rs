@@ -41,6 +41,8 @@
 //!
 //! A plugin that throttles implements [`throttling::ThrottlingPlugin`] and is exported by [`export_throttling!`].
 //!
+//! `purser plugin new` makes a project that depends on this crate, and `purser plugin build` its component.
+//!
 //! A plugin is a function of its configuration and its argument: it has no clock, no randomness, no files, no network,
 //! and every call may be made in a fresh instance. `wit/v0.1/plugin.wit` is the interface itself, for other languages.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails"))]
@@ -55,7 +57,7 @@ pub mod throttling;
 
 pub use bindings::pricing::exports::purser::plugin::pricing::{LineItem, Quote, Refusal, Unpriced};
 pub use bindings::pricing::purser::plugin::types::{Attribute, ConfigProblem, Quantity, UsageEvent};
-pub use decimal::{Decimal, line};
+pub use decimal::{Decimal, MICRO_CREDITS_MAX, fee, line, total};
 
 /// A plugin that prices.
 pub trait PricingPlugin: Sized + Send + Sync + 'static {

@@ -1,4 +1,58 @@
 //! Plugins that throttle: what they implement, and requests for their tests.
+//!
+//! A throttling plugin says which counters it wants to see ([`Window`]), and decides each request by how they stand. It
+//! counts nothing itself: the ledger does, under one lock for each counter, so that a limit is exact.
+//!
+//! ```
+//! use plugin_sdk::config::Table;
+//! use plugin_sdk::throttling::{
+//!     Action, Decision, Denial, Measure, Reading, Request, Scope, ThrottlingPlugin, Window,
+//! };
+//! use plugin_sdk::{ConfigProblem, UsageEvent};
+//!
+//! /// So many requests a minute for each account.
+//! struct PerMinute {
+//!     requests: u64,
+//! }
+//!
+//! impl ThrottlingPlugin for PerMinute {
+//!     fn configure(config: &str) -> Result<Self, Vec<ConfigProblem>> {
+//!         let mut table = Table::parse(config)?;
+//!         let requests = table.required("requests_per_minute", Table::integer_in(1..=1_000_000));
+//!         table.finish()?;
+//!         Ok(Self { requests: requests.unwrap_or_default() })
+//!     }
+//!
+//!     fn windows(&self) -> Vec<Window> {
+//!         vec![Window {
+//!             name: "burst".to_owned(),
+//!             scope: Scope::Account,
+//!             measure: Measure::Requests,
+//!             seconds: 60,
+//!             limit: Some(self.requests),
+//!         }]
+//!     }
+//!
+//!     fn decide(&self, _: &Request, readings: &[Reading]) -> Decision {
+//!         if readings[0].value < self.requests {
+//!             return Decision::Allow;
+//!         }
+//!         Decision::Deny(Denial {
+//!             policy: "burst".to_owned(),
+//!             reason: format!("{} requests a minute are allowed", self.requests),
+//!             retry_after_ms: readings[0].resets_in_ms,
+//!         })
+//!     }
+//! }
+//!
+//! plugin_sdk::export_throttling!(PerMinute);
+//!
+//! let plugin = PerMinute::configure(r#"{"requests_per_minute": 2}"#).unwrap();
+//! let request = Request::of(Action::Charge, UsageEvent::of("chat"));
+//! let at = |value| vec![Reading { window: "burst".to_owned(), value, resets_in_ms: 12_000 }];
+//! assert_eq!(plugin.decide(&request, &at(1)), Decision::Allow);
+//! assert_eq!(plugin.decide(&request, &at(2)).denial().unwrap().retry_after_ms, 12_000);
+//! ```
 
 pub use crate::bindings::throttling::exports::purser::plugin::throttling::{
     Action, Advice, Decision, Denial, Measure, Reading, Request, Scope, Window,
@@ -64,6 +118,12 @@ impl Request {
     #[must_use]
     pub fn remaining_permille(self, remaining_permille: u32) -> Self {
         Self { remaining_permille, ..self }
+    }
+
+    /// The request to set so many micro-credits aside.
+    #[must_use]
+    pub fn estimate(self, micro_credits: i64) -> Self {
+        Self { estimate: Some(micro_credits), ..self }
     }
 
     /// The request for a hold that was opened so long ago.

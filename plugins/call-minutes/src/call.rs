@@ -1,6 +1,7 @@
 //! The arithmetic: how many seconds of a call are billed, and what they cost.
 
-use plugin_sdk::{Decimal, LineItem, Quote, Refusal, UsageEvent, line, pattern};
+use plugin_sdk::config::MarkUps;
+use plugin_sdk::{Decimal, LineItem, Quote, Refusal, UsageEvent, fee, line, pattern, total};
 
 /// The units that a call's length comes in.
 pub(crate) const SECONDS: &str = "seconds";
@@ -8,14 +9,10 @@ pub(crate) const MINUTES: &str = "minutes";
 
 const SECONDS_PER_MINUTE: u64 = 60;
 
-/// The most that a charge may cost, in micro-credits: what an account can hold.
-pub(crate) const CREDITS_MAX_MICROS: i64 = 9_000_000_000_000_000_000;
-
-/// What calls cost. What a mark-up applies to is there once for each: for the general one, then for those of `plans`.
+/// What calls cost. What a mark-up applies to is there once for each of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CallMinutes {
-    /// Patterns of plans with a mark-up of their own.
-    pub(crate) plans: Vec<String>,
+    pub(crate) mark_ups: MarkUps,
     /// Rates of some calls; the first that takes a call counts.
     pub(crate) rates: Vec<Rate>,
     /// The rate of all others, where they have one.
@@ -66,8 +63,7 @@ impl BilledTime {
 }
 
 pub(crate) fn price(calls: &CallMinutes, event: &UsageEvent) -> Result<Quote, Refusal> {
-    let plans = calls.plans.iter().map(String::as_str);
-    let markup = pattern::nearest(plans, &event.plan).map_or(0, |index| index + 1);
+    let markup = calls.mark_ups.place(&event.plan);
     let mut items = Vec::new();
     let mut call_is_priced = false;
     for quantity in event.quantities.iter().filter(|quantity| quantity.amount > 0) {
@@ -83,9 +79,7 @@ pub(crate) fn price(calls: &CallMinutes, event: &UsageEvent) -> Result<Quote, Re
             items.push(line(&unit.replace('_', " "), unit, quantity.amount, rates[markup], 1)?);
         }
     }
-    let sum = items.iter().try_fold(0_i64, |sum, item| sum.checked_add(item.credits));
-    let sum = sum.filter(|sum| *sum <= CREDITS_MAX_MICROS);
-    let sum = sum.ok_or_else(|| Refusal::InvalidUsage("this costs more than any account can hold".to_owned()))?;
+    let sum = total(&items)?;
     if !items.is_empty() && sum < calls.minimum_micros {
         items.push(fee("minimum", calls.minimum_micros - sum));
     }
@@ -98,16 +92,16 @@ fn call(calls: &CallMinutes, event: &UsageEvent, markup: usize, items: &mut Vec<
     let (unit, used) = if seconds == 0 { (MINUTES, minutes) } else { (SECONDS, seconds) };
     let rates = rate_of(calls, event).ok_or_else(|| event.unpriced_unit(unit))?;
     let too_long = || Refusal::InvalidUsage("no call is that long".to_owned());
-    let total = minutes.checked_mul(SECONDS_PER_MINUTE).and_then(|more| more.checked_add(seconds));
-    let total = total.ok_or_else(too_long)?;
-    let billed = calls.time.of(total).ok_or_else(too_long)?;
+    let lasted = minutes.checked_mul(SECONDS_PER_MINUTE).and_then(|more| more.checked_add(seconds));
+    let lasted = lasted.ok_or_else(too_long)?;
+    let billed = calls.time.of(lasted).ok_or_else(too_long)?;
     let connection = calls.connection_fee_micros[markup];
     if connection > 0 {
         items.push(fee("connection", connection));
     }
     let mut call = line("call time", unit, billed, rates[markup], SECONDS_PER_MINUTE)?;
     // The line shows what was used; what it costs is by what was billed.
-    call.quantity = if unit == SECONDS { total } else { used };
+    call.quantity = if unit == SECONDS { lasted } else { used };
     items.push(call);
     Ok(())
 }
@@ -117,8 +111,4 @@ fn rate_of<'a>(calls: &'a CallMinutes, event: &UsageEvent) -> Option<&'a Vec<Dec
         pattern::any(&rate.activities, Some(&event.activity)) && pattern::any(&rate.models, event.model.as_deref())
     };
     calls.rates.iter().find(takes).map(|rate| &rate.per_minute).or(calls.per_minute.as_ref())
-}
-
-fn fee(label: &str, credits: i64) -> LineItem {
-    LineItem { label: label.to_owned(), unit: String::new(), quantity: 1, credits }
 }

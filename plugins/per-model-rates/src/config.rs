@@ -1,9 +1,9 @@
 //! Reads the configuration into rates that need no further thought: defaults, fall-backs and mark-ups are worked in
 //! here, once, so that a price only multiplies.
 
-use crate::rates::{CREDITS_MAX_MICROS, Model, PerModelRates, Rate, Tier};
-use plugin_sdk::config::Table;
-use plugin_sdk::{ConfigProblem, Decimal, pattern};
+use crate::rates::{Model, PerModelRates, Rate, Tier};
+use plugin_sdk::config::{MarkUps, Table};
+use plugin_sdk::{ConfigProblem, MICRO_CREDITS_MAX, pattern};
 use std::collections::HashSet;
 
 /// The one rounding that there is; named so that a table states it.
@@ -20,13 +20,6 @@ const SECONDS_PER_MINUTE: u64 = 60;
 /// A unit, and the one whose price stands in where it has none.
 type Fallbacks = Vec<(String, String)>;
 
-/// What prices are multiplied by, depending on the plan.
-struct Markups {
-    general: Decimal,
-    /// Of plans by pattern, which replace the general one.
-    by_plan: Vec<(String, Decimal)>,
-}
-
 /// What the models before say, and which the one at hand must not say again.
 #[derive(Default)]
 struct Named {
@@ -41,21 +34,20 @@ pub(crate) fn read(config: &str) -> Result<PerModelRates, Vec<ConfigProblem>> {
     {
         table.problem("rounding", format!("must be {ROUNDING:?}"));
     }
-    let markups = markups(&mut table);
+    let mark_ups = MarkUps::read(&mut table);
     let minimum = table.optional("minimum", Table::rate).unwrap_or_default().micro_credits();
-    let minimum = minimum.filter(|minimum| *minimum <= CREDITS_MAX_MICROS).unwrap_or_else(|| {
+    let minimum = minimum.filter(|minimum| *minimum <= MICRO_CREDITS_MAX).unwrap_or_else(|| {
         table.problem("minimum", "is more than any account can hold");
         0
     });
-    let defaults = table.table("defaults", |table| prices(table, &markups)).unwrap_or_default();
+    let defaults = table.table("defaults", |table| prices(table, &mark_ups)).unwrap_or_default();
     let mut named = Named::default();
-    let read = table.tables("models", |table| model(table, &defaults, &markups, &mut named));
+    let read = table.tables("models", |table| model(table, &defaults, &mark_ups, &mut named));
     if read.is_empty() {
         table.problem("models", "at least one model needs rates");
     }
     table.finish()?;
-    let plans = markups.by_plan.into_iter().map(|(plan, _)| plan).collect();
-    let mut rates = PerModelRates { minimum, plans, ..PerModelRates::default() };
+    let mut rates = PerModelRates { minimum, mark_ups, ..PerModelRates::default() };
     for (index, (names, model)) in read.into_iter().enumerate() {
         for name in names {
             if name.contains('*') {
@@ -69,23 +61,14 @@ pub(crate) fn read(config: &str) -> Result<PerModelRates, Vec<ConfigProblem>> {
     Ok(rates)
 }
 
-fn markups(table: &mut Table) -> Markups {
-    let general = table.optional("markup", Table::rate).unwrap_or(Decimal::ONE);
-    let by_plan = table.map("markup_by_plan", Table::rate);
-    if by_plan.iter().any(|(plan, _)| plan.is_empty()) {
-        table.problem("markup_by_plan", "a plan needs a name");
-    }
-    Markups { general, by_plan }
-}
-
-fn model(table: &mut Table, defaults: &[Rate], markups: &Markups, named: &mut Named) -> (Vec<String>, Model) {
+fn model(table: &mut Table, defaults: &[Rate], mark_ups: &MarkUps, named: &mut Named) -> (Vec<String>, Model) {
     let names = table.required("models", Table::texts).unwrap_or_default();
     for name in &names {
         if let Some(problem) = named.add(name) {
             table.problem("models", problem);
         }
     }
-    let mut base = prices(table, markups);
+    let mut base = prices(table, mark_ups);
     let fallbacks = table.map("fallbacks", Table::text);
     for default in defaults {
         if of(&base, &default.unit).is_none() {
@@ -116,7 +99,7 @@ fn model(table: &mut Table, defaults: &[Rate], markups: &Markups, named: &mut Na
             table.problem("above_context_tokens", format!("must be above {below}, where the tier before it begins"));
         }
         below = above.or(below);
-        let own = prices(table, markups);
+        let own = prices(table, mark_ups);
         if own.is_empty() {
             table.problem("per_million", "at least one unit needs a price, here or in per_unit");
         }
@@ -148,7 +131,7 @@ impl Named {
 }
 
 /// Reads the prices of a model, of one of its tiers or of the defaults, and multiplies the mark-ups in, exactly.
-fn prices(table: &mut Table, markups: &Markups) -> Vec<Rate> {
+fn prices(table: &mut Table, mark_ups: &MarkUps) -> Vec<Rate> {
     let mut prices: Vec<Rate> = Vec::new();
     for (member, per) in PRICES {
         for (unit, price) in table.map(member, Table::rate) {
@@ -161,27 +144,12 @@ fn prices(table: &mut Table, markups: &Markups) -> Vec<Rate> {
                 let other = PRICES.iter().find(|(_, per)| *per == other.per).map_or("", |(member, _)| member);
                 table.problem(&path, format!("has a price in {other} already"));
             } else {
-                let credits = marked_up(table, &path, price, markups);
+                let credits = mark_ups.applied(table, &path, price);
                 prices.push(Rate { label: unit.replace('_', " "), unit, credits, per });
             }
         }
     }
     prices
-}
-
-/// A price times every mark-up: first the general one, then those of plans, in their order.
-fn marked_up(table: &mut Table, path: &str, price: Decimal, markups: &Markups) -> Vec<Decimal> {
-    let mut credits = Vec::with_capacity(1 + markups.by_plan.len());
-    let of_plans = markups.by_plan.iter().map(|(plan, markup)| (Some(plan), *markup));
-    for (plan, markup) in std::iter::once((None, markups.general)).chain(of_plans) {
-        let product = price.checked_mul(markup);
-        if product.is_none() {
-            let of_plan = plan.map(|plan| format!(" of the plan {plan:?}")).unwrap_or_default();
-            table.problem(path, format!("times the mark-up{of_plan} of {markup}, has more than 18 digits"));
-        }
-        credits.push(product.unwrap_or_default());
-    }
-    credits
 }
 
 fn of<'a>(prices: &'a [Rate], unit: &str) -> Option<&'a Rate> {

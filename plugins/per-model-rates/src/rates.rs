@@ -1,10 +1,8 @@
 //! The arithmetic: which rate a unit has, and what the event costs.
 
-use plugin_sdk::{Decimal, LineItem, Quote, Refusal, UsageEvent, line, pattern};
+use plugin_sdk::config::MarkUps;
+use plugin_sdk::{Decimal, Quote, Refusal, UsageEvent, fee, line, pattern, total};
 use std::collections::HashMap;
-
-/// The most that a charge may cost, in micro-credits: what an account can hold.
-pub(crate) const CREDITS_MAX_MICROS: i64 = 9_000_000_000_000_000_000;
 
 /// Rates per model, ready to be applied: mark-ups and fall-backs are already in them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -14,8 +12,7 @@ pub struct PerModelRates {
     pub(crate) exact: HashMap<String, usize>,
     /// Names with a `*`, in the order of the configuration.
     pub(crate) patterns: Vec<(String, usize)>,
-    /// Patterns of plans with a mark-up of their own.
-    pub(crate) plans: Vec<String>,
+    pub(crate) mark_ups: MarkUps,
     /// The least that an event with any quantity costs, in micro-credits.
     pub(crate) minimum: i64,
 }
@@ -42,34 +39,29 @@ pub(crate) struct Rate {
     pub(crate) unit: String,
     /// What a line says.
     pub(crate) label: String,
-    /// With the general mark-up, and then with that of each of the `plans`.
+    /// With each of the mark-ups.
     pub(crate) credits: Vec<Decimal>,
     /// For how many of the unit.
     pub(crate) per: u64,
 }
 
 pub(crate) fn price(rates: &PerModelRates, event: &UsageEvent) -> Result<Quote, Refusal> {
-    if event.quantities.iter().all(|quantity| quantity.amount == 0) {
+    if event.is_empty() {
         // No reply, no credits: neither a model nor a minimum matters.
         return Ok(Quote { items: Vec::new() });
     }
     let model = find(rates, event.model.as_deref()).ok_or_else(|| event.unpriced_model())?;
     let applied = applied(model, event);
-    let plans = rates.plans.iter().map(String::as_str);
-    let markup = pattern::nearest(plans, &event.plan).map_or(0, |index| index + 1);
+    let markup = rates.mark_ups.place(&event.plan);
     let mut items = Vec::with_capacity(event.quantities.len() + 1);
-    let mut sum: i64 = 0;
     for quantity in event.quantities.iter().filter(|quantity| quantity.amount > 0) {
         let rate = applied.iter().find(|rate| rate.unit == quantity.unit);
         let rate = rate.ok_or_else(|| event.unpriced_unit(&quantity.unit))?;
-        let item = line(&rate.label, &rate.unit, quantity.amount, rate.credits[markup], rate.per)?;
-        let added = sum.checked_add(item.credits).filter(|sum| *sum <= CREDITS_MAX_MICROS);
-        sum = added.ok_or_else(|| Refusal::InvalidUsage("this costs more than any account can hold".to_owned()))?;
-        items.push(item);
+        items.push(line(&rate.label, &rate.unit, quantity.amount, rate.credits[markup], rate.per)?);
     }
+    let sum = total(&items)?;
     if sum < rates.minimum {
-        let credits = rates.minimum - sum;
-        items.push(LineItem { label: "minimum".to_owned(), unit: String::new(), quantity: 1, credits });
+        items.push(fee("minimum", rates.minimum - sum));
     }
     Ok(Quote { items })
 }
