@@ -20,6 +20,11 @@ pub(super) fn signed_percent(sums: &PriceSums) -> String {
     }
 }
 
+/// So many of something, in words: `1 account`, `2 accounts`.
+pub(super) fn counted(count: u64, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
 /// The bounds of a step of the histogram, in percent: changes from the first to the second, the one that is further from
 /// zero included; `None` without an end. The middle step is what does not change.
 pub(super) fn bounds(step: usize) -> (Option<i64>, Option<i64>) {

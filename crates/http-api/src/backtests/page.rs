@@ -2,7 +2,7 @@
 //! can be kept and sent on.
 
 use super::chart::{Pair, columns, pairs};
-use super::figures::{signed_percent, step_name};
+use super::figures::{counted, signed_percent, step_name};
 use crate::wire::credits;
 use ledger_service::{Backtest, Denials, PriceSums, PricingReport, Report, ThrottlingReport};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -45,12 +45,11 @@ fn about(backtest: &Backtest) -> Markup {
             b { (backtest.slot) } ", on "
             @match &backtest.accounts {
                 None => "all accounts",
-                Some(accounts) if accounts.len() == 1 => "one account",
-                Some(accounts) => { (accounts.len()) " accounts" },
+                Some(accounts) => (counted(u64::try_from(accounts.len()).unwrap_or(u64::MAX), "account")),
             }
-            ". " @if !backtest.reason.is_empty() { "Why: " (backtest.reason) ". " }
-            "Asked for by " (backtest.actor.name) " at " time { (backtest.created_at) } "; nothing was changed by it."
+            ". Asked for by " (backtest.actor.name) " at " time { (backtest.created_at) } "; nothing was changed by it."
         }
+        @if !backtest.reason.is_empty() { blockquote { (backtest.reason) } }
         p.digests { "Version " code { (digest) } br; "Configuration " code { (config_digest) } br; "Backtest " code { (backtest.id) } }
     }
 }
@@ -77,9 +76,9 @@ fn pricing(report: &PricingReport) -> Markup {
             (figure("Would have run out", &report.run_outs_found.to_string()))
         }
         p {
-            (report.compared.charges) " charges of " (report.accounts.accounts) " accounts were compared: "
-            (report.same) " come to the same and " (report.different) " to something else. "
-            (report.accounts.dearer) " accounts would have paid more, " (report.accounts.cheaper) " less."
+            (counted(report.compared.charges, "charge")) " of " (counted(report.accounts.accounts, "account"))
+            " compared: " (report.same) " the same, " (report.different) " different. "
+            (counted(report.accounts.dearer, "account")) " would have paid more, " (report.accounts.cheaper) " less."
         }
         @if report.refused + report.failed > 0 { (unpriced(report)) }
         h2 { "By model" }
@@ -152,8 +151,9 @@ fn unpriced(report: &PricingReport) -> Markup {
         div.warning {
             h2 { "Charges without a price" }
             p {
-                (report.refused) " charges, which cost " (credits(report.refused_micros).0) ", would have been refused, and "
-                (report.failed) ", which cost " (credits(report.failed_micros).0) ", would have failed. They are in no other sum."
+                (counted(report.refused, "charge")) " of " (credits(report.refused_micros).0)
+                " credits in all would have been refused, and " (report.failed) " of "
+                (credits(report.failed_micros).0) " would have failed. They are in no other sum."
             }
             table {
                 thead { tr { th { "Why" } th.n { "Charges" } th.n { "Paid" } th { "For example" } } }
@@ -178,8 +178,9 @@ fn run_outs(report: &PricingReport) -> Markup {
             p.none { "Nobody." }
         } @else {
             p {
-                (report.run_outs_found) " accounts, in order of time. Those marked ran out as it was, and " (report.ran_out)
-                " accounts did in all. Refunds and further grants are taken as they were recorded."
+                (counted(report.run_outs_found, "account")) ", in order of time. As it was, "
+                (counted(report.ran_out, "account")) " ran out within the period; the last column says which of these did. "
+                "Refunds and grants are taken as they were recorded."
             }
             table {
                 thead { tr { th { "When" } th { "Account" } th { "At" } th.n { "Missing" } th { "As it was" } } }
@@ -231,12 +232,13 @@ fn apart(report: &PricingReport) -> Markup {
     html! {
         h2 { "What is in no sum" }
         ul {
-            li { (report.other_plugins) " charges that another plugin configuration prices now." }
+            li { (counted(report.other_plugins, "charge")) " that another plugin configuration prices now." }
             li {
-                (report.erased.charges) " charges whose details were erased: they cost " (credits(report.erased.old_micros).0)
-                ", and what is left of them comes to " (credits(report.erased.new_micros).0) "."
+                (counted(report.erased.charges, "charge")) " with erased details, of "
+                (credits(report.erased.old_micros).0) " credits; by what is left of them, "
+                (credits(report.erased.new_micros).0) "."
             }
-            li { (report.partial_settles) " settles of holds whose end has the whole price." }
+            li { (counted(report.partial_settles, "settle")) " of holds whose end has the whole price." }
         }
     }
 }
@@ -307,6 +309,7 @@ dl div { border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1re
 dt { font-size: .85rem; opacity: .7 } dd { margin: 0; font-size: 1.5rem; font-variant-numeric: tabular-nums }
 table { border-collapse: collapse; width: 100%; font-size: .9rem } th, td { text-align: left; padding: .35rem .6rem .35rem 0;
   border-bottom: 1px solid var(--line) } .n { text-align: right; font-variant-numeric: tabular-nums }
+blockquote { margin: 1rem 0; padding-left: 1rem; border-left: 3px solid var(--line) }
 .warning { border-left: 4px solid #d97706; padding-left: 1rem }
 svg { width: 100%; height: auto } svg text { font-size: 12px; fill: currentColor } svg .tick { font-size: 9px }
 svg line { stroke: currentColor; opacity: .4 } rect.old { fill: var(--old) } rect.new { fill: var(--new) }

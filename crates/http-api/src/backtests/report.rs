@@ -1,6 +1,6 @@
 //! A backtest as plain text, for a terminal.
 
-use super::figures::{signed_percent, step_name};
+use super::figures::{counted, signed_percent, step_name};
 use crate::wire::credits;
 use ledger_service::{Backtest, Denials, PriceSums, PricingReport, Report, ThrottlingReport};
 use std::fmt::Write;
@@ -14,7 +14,7 @@ pub(super) fn text(backtest: &Backtest) -> String {
     let mut out = String::new();
     let accounts = match &backtest.accounts {
         None => "all accounts".to_owned(),
-        Some(accounts) => format!("{} accounts", accounts.len()),
+        Some(accounts) => counted(u64::try_from(accounts.len()).unwrap_or(u64::MAX), "account"),
     };
     let (digest, config_digest) = backtest.pair;
     line(&mut out, format_args!("backtest {} of {} as {}", backtest.id, backtest.plugin, backtest.slot));
@@ -46,7 +46,15 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
 
 fn pricing(out: &mut String, report: &PricingReport) {
     let compared = &report.compared;
-    line(out, format_args!("\n{} charges: {} the same, {} different", compared.charges, report.same, report.different));
+    line(
+        out,
+        format_args!(
+            "\n{}: {} the same, {} different",
+            counted(compared.charges, "charge"),
+            report.same,
+            report.different
+        ),
+    );
     line(
         out,
         format_args!(
@@ -56,7 +64,14 @@ fn pricing(out: &mut String, report: &PricingReport) {
             signed_percent(compared)
         ),
     );
-    line(out, format_args!("{} accounts dearer, {} cheaper", report.accounts.dearer, report.accounts.cheaper));
+    line(
+        out,
+        format_args!(
+            "{} would have paid more, {} less",
+            counted(report.accounts.dearer, "account"),
+            report.accounts.cheaper
+        ),
+    );
     line(
         out,
         format_args!(
@@ -81,8 +96,9 @@ fn pricing(out: &mut String, report: &PricingReport) {
     line(
         out,
         format_args!(
-            "\n{} accounts would have run out of credits; {} did as it was",
-            report.run_outs_found, report.ran_out
+            "\n{} would have run out of credits; {} did as it was",
+            counted(report.run_outs_found, "account"),
+            report.ran_out
         ),
     );
     for run_out in report.run_outs.iter().take(ROWS_MAX) {

@@ -88,7 +88,8 @@ impl BacktestRecord {
             return Some(format!("is over {days} days, and {} are demanded", demand.days));
         }
         if self.failed > 0 || self.refused > 0 {
-            return Some(format!("has no price for {} charges", self.refused + self.failed));
+            let charges = self.refused + self.failed;
+            return Some(format!("has no price for {charges} {}", if charges == 1 { "charge" } else { "charges" }));
         }
         if let Some(max) = too_far(self.total_change_e4, demand.total_change_e4_max) {
             let (change, max) = (percent(self.total_change_e4), percent(max));

@@ -375,8 +375,8 @@ async fn a_release_may_demand_a_backtest_that_passed() {
 
     for (text, expected) in [
         ("times 2", "the backtest changes what all pay together by 100 %, more than 5 %"),
-        ("times 21/20 refusing a", "the backtest has no price for 1 charges"),
-        ("times 21/20 failing a", "the backtest has no price for 1 charges"),
+        ("times 21/20 refusing a", "the backtest has no price for 1 charge"),
+        ("times 21/20 failing a", "the backtest has no price for 1 charge"),
     ] {
         priced(&kit, input(&kit, text)).await;
         assert_eq!(released(&kit, text, live).await, Err(expected.to_owned()));
