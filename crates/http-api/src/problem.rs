@@ -5,6 +5,7 @@
 
 pub(crate) mod kinds;
 
+use crate::wire::Percent;
 use axum::Extension;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -182,6 +183,17 @@ impl From<ServiceError> for Problem {
             ServiceError::NothingToRollBack { slot } => {
                 let detail = format!("nothing was released for {slot} that could be taken back");
                 Self::new(kinds::NOTHING_TO_ROLL_BACK, detail).with(json!({ "plugin_config": &*slot }))
+            }
+            ServiceError::BacktestMissing { slot, demand, reason } => {
+                let detail = format!("{slot} demands a backtest that passed: {reason}");
+                let percent = |e4: Option<u32>| e4.map(|e4| Percent(e4).to_string());
+                Self::new(kinds::BACKTEST_REQUIRED, detail).with(json!({
+                    "plugin_config": &*slot,
+                    "reason": reason,
+                    "days": demand.days,
+                    "total_change_percent_max": percent(demand.total_change_e4_max),
+                    "account_change_percent_max": percent(demand.account_change_e4_max),
+                }))
             }
             ServiceError::NotFound { what, id } => {
                 Self::new(not_found_kind(what), format!("no {what} has the id {id}")).with(json!({ what: id }))

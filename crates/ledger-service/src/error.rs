@@ -1,6 +1,7 @@
 //! What a use case answers when it does not do what was asked: a refusal of the domain, a failure of a plugin, or an
 //! outage. HTTP turns each into a problem in one place.
 
+use crate::backtest::BacktestDemand;
 use crate::ports::PluginFailure;
 use ledger_core::{Digest, Refusal, Timestamp};
 use std::sync::Arc;
@@ -64,6 +65,15 @@ pub enum ServiceError {
     NothingToRollBack {
         /// The plugin configuration.
         slot: Arc<str>,
+    },
+    /// What is to be released has not passed the backtest that its plugin configuration demands.
+    BacktestMissing {
+        /// The plugin configuration.
+        slot: Arc<str>,
+        /// What it demands.
+        demand: BacktestDemand,
+        /// What there is instead.
+        reason: String,
     },
     /// Nothing of this kind has this id.
     NotFound {

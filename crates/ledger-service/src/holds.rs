@@ -484,7 +484,8 @@ fn not_found(hold: &str) -> ServiceError {
 
 /// The event that a hold's plugin prices: what has been used in all, at the time of the opening, so that a call costs by
 /// one price from its beginning to its end.
-fn event(
+/// What plugins are asked about a hold.
+pub(crate) fn event(
     account: &Account,
     terms: &HoldTerms,
     quantities: Arc<[Quantity]>,

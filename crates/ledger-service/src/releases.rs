@@ -173,6 +173,9 @@ impl Ledger {
             ReleaseMode::Shadow => (Step::Shadow, None),
         };
         let pair = (digest, config_digest);
+        if step != Step::Shadow {
+            self.must_have_passed(&slot, pair)?;
+        }
         let standing = book.standing(&slot).after(step, Some(pair), share_percent);
         let standing = standing.ok_or_else(|| ServiceError::field("mode", "does not go with what is sent"))?;
         let release = Release {
@@ -359,7 +362,7 @@ impl Ledger {
     }
 
     /// The plugin configuration that a release is for.
-    fn slot_of(&self, plugin: &str, named: Option<&str>) -> Result<Arc<str>, ServiceError> {
+    pub(crate) fn slot_of(&self, plugin: &str, named: Option<&str>) -> Result<Arc<str>, ServiceError> {
         let set = self.releases();
         let slots = set.slots_of(plugin);
         let list = || slots.iter().map(|slot| &**slot).collect::<Vec<_>>().join(", ");
@@ -379,7 +382,7 @@ impl Ledger {
         }
     }
 
-    fn must_have_version(&self, plugin: &str, digest: Digest) -> Result<(), ServiceError> {
+    pub(crate) fn must_have_version(&self, plugin: &str, digest: Digest) -> Result<(), ServiceError> {
         let is_live = self.releases().pairs_of(plugin).iter().any(|(known, _)| *known == digest);
         if is_live || self.releases_book().has_version(plugin, digest) {
             return Ok(());
@@ -387,7 +390,7 @@ impl Ledger {
         Err(ServiceError::VersionNotFound { plugin: plugin.into(), digest })
     }
 
-    fn needed_library(&self) -> Result<&dyn PluginLibrary, ServiceError> {
+    pub(crate) fn needed_library(&self) -> Result<&dyn PluginLibrary, ServiceError> {
         self.library().ok_or_else(|| ServiceError::Internal { detail: "there is no library of plugins".to_owned() })
     }
 

@@ -12,13 +12,14 @@ use crate::ledger::Ledger;
 use crate::ports::throttling::{Action, Advice, Asked, Decision, Denial, Measure, Reading, ThrottlingPlugin, Window};
 use crate::releases::{Binding, Policy, Releases};
 use crate::writer::Written;
-use counters::{AccountCounters, CounterKey, Counts, UnderWay};
+use counters::{AccountCounters, Counts, UnderWay};
 use ledger_core::{Account, Amount, Timestamp, UsageEvent};
 use sliding::Counted;
 use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
-pub(crate) use counters::Counters;
+pub(crate) use counters::{CounterKey, Counters};
+pub(crate) use sliding::Sliding;
 
 /// What policies let callers know besides yes and no.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -351,7 +352,7 @@ fn throttled(denial: &Denial) -> ServiceError {
 
 /// What is unspent of everything that there is in the cycle, in thousandths, rounded down: consumed ÷ (consumed +
 /// remaining + held) is what `used_share` says.
-fn remaining_permille(account: &Account) -> u32 {
+pub(crate) fn remaining_permille(account: &Account) -> u32 {
     let micros = |amount: Amount| i128::from(amount.micros().max(0));
     let left = micros(account.totals.remaining) + micros(account.totals.held);
     let all = left + micros(account.cycle.consumed);

@@ -1,6 +1,7 @@
 //! The use cases over a store in memory.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
+mod backtesting;
 mod books;
 mod breakdown;
 mod charging;
