@@ -201,10 +201,10 @@ pub(crate) struct Release {
     /// The plugin
     #[arg(value_name = "NAME", value_parser = parse_name)]
     pub(crate) name: String,
-    /// The component [default: the last that was pushed]
+    /// The component [default: the project's, where the folder is one]
     #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
     pub(crate) digest: Option<Digest>,
-    /// Its configuration [default: the last that was pushed]
+    /// Its configuration [default: the project's, where the folder is one]
     #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
     pub(crate) config_digest: Option<Digest>,
     /// For whom
@@ -256,10 +256,10 @@ pub(crate) struct Backtest {
     /// The plugin
     #[arg(value_name = "NAME", value_parser = parse_name)]
     pub(crate) name: String,
-    /// The component [default: the last that was pushed]
+    /// The component [default: the project's, where the folder is one]
     #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
     pub(crate) digest: Option<Digest>,
-    /// Its configuration [default: the last that was pushed]
+    /// Its configuration [default: the project's, where the folder is one]
     #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
     pub(crate) config_digest: Option<Digest>,
     /// From when on

@@ -1,8 +1,8 @@
 //! `purser plugin backtest`: has a server price what was charged before with another version, and waits for its report.
 
 use crate::plugin::args::Backtest;
-use crate::plugin::server::{Server, last_pushed, text};
-use anyhow::{Context, bail, ensure};
+use crate::plugin::server::{Server, meant, text};
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value};
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(arguments: &Backtest) -> anyhow::Result<ExitCode> {
     let server = Server::new(&arguments.at)?;
-    let call = Call::post("/v1/backtests", &asked(arguments, &server)?)?;
+    let call = Call::post("/v1/backtests", &asked(arguments)?)?;
     let what = format!("backtest {}", arguments.name);
     let begun = server.ask_json(&what, &call)?;
     let id = begun["id"].as_str().context("the server names no backtest")?;
@@ -38,13 +38,9 @@ pub(crate) fn run(arguments: &Backtest) -> anyhow::Result<ExitCode> {
 }
 
 /// The body of the request.
-fn asked(arguments: &Backtest, server: &Server<'_>) -> anyhow::Result<Value> {
+fn asked(arguments: &Backtest) -> anyhow::Result<Value> {
     let Backtest { name, digest, config_digest, from, to, accounts, slot, .. } = arguments;
-    let (mut digest, mut config_digest) = (digest.map(|d| d.to_string()), config_digest.map(|d| d.to_string()));
-    if digest.is_none() && config_digest.is_none() {
-        (digest, config_digest) = last_pushed(server, name)?;
-        ensure!(digest.is_some() || config_digest.is_some(), "nothing of {name} was pushed to {}", server.name());
-    }
+    let (digest, config_digest) = meant(*digest, *config_digest)?;
     let texts = [
         ("plugin", Some(name.clone())),
         ("plugin_config", slot.plugin_config.clone()),

@@ -44,6 +44,7 @@ pub(crate) fn run(arguments: &New) -> anyhow::Result<()> {
             write(&folder, "Cargo.lock", &sdk::lock(name)?)?;
             if sdk_path.is_none() {
                 write(&folder, "vendor/plugin-sdk/Cargo.toml", &sdk::manifest()?)?;
+                write(&folder, "vendor/plugin-sdk/rustfmt.toml", sdk::RUSTFMT)?;
                 for (path, text) in sdk::SOURCES {
                     write(&folder, &format!("vendor/plugin-sdk/{path}"), text)?;
                 }

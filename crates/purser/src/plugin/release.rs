@@ -1,7 +1,7 @@
 //! `purser plugin release` and `rollback`: what counts, for whom, and why.
 
 use crate::plugin::args::{Mode, Release, Rollback};
-use crate::plugin::server::{Server, last_pushed, short, text};
+use crate::plugin::server::{Server, meant, short, text};
 use anyhow::ensure;
 use serde_json::{Map, Value};
 use trace_replay::client::Call;
@@ -11,15 +11,7 @@ pub(crate) fn run(arguments: &Release) -> anyhow::Result<()> {
     ensure!(percent.is_none() || *mode == Mode::Share, "--percent goes with --mode share");
     let server = Server::new(at)?;
     let mut body = Map::new();
-    let (mut digest, mut config_digest) = (digest.map(|d| d.to_string()), config_digest.map(|d| d.to_string()));
-    if digest.is_none() && config_digest.is_none() {
-        (digest, config_digest) = last_pushed(&server, name)?;
-        ensure!(
-            digest.is_some() || config_digest.is_some(),
-            "nothing of {name} was pushed to {}; `purser plugin push {name}` does that",
-            server.name()
-        );
-    }
+    let (digest, config_digest) = meant(*digest, *config_digest)?;
     let mode = match mode {
         Mode::Live => "live",
         Mode::Shadow => "shadow",

@@ -28,6 +28,9 @@ pub(crate) const SOURCES: &[(&str, &str)] = sources! {
 /// The interface itself, for languages that make their bindings of it.
 pub(crate) const WIT: &str = include_str!("../../../plugin-sdk/wit/v0.1/plugin.wit");
 
+/// How the copy is formatted, so that formatting a project leaves it as it is.
+pub(crate) const RUSTFMT: &str = include_str!("../../../../rustfmt.toml");
+
 const MANIFEST: &str = include_str!("../../../plugin-sdk/Cargo.toml");
 const WORKSPACE: &str = include_str!("../../../../Cargo.toml");
 const LOCK: &str = include_str!("../../../../Cargo.lock");

@@ -1,9 +1,11 @@
 //! The server that a command speaks to, and what is said of its refusals.
 
-use crate::plugin::args::At;
-use crate::plugin::configuration::listed;
+use crate::plugin::args::{At, Place};
+use crate::plugin::configuration::{Configuration, listed};
+use crate::plugin::project::{Project, component};
 use crate::system;
 use anyhow::{Context, anyhow};
+use ledger_core::Digest;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -95,12 +97,26 @@ pub(crate) fn short(digest: &str) -> &str {
     hex.get(..12).unwrap_or(hex)
 }
 
-/// The last component and the last configuration that were uploaded of a plugin, where nothing else is said.
-pub(crate) fn last_pushed(server: &Server<'_>, name: &str) -> anyhow::Result<(Option<String>, Option<String>)> {
-    let plugin = server.ask_json(&format!("read {name}"), &Call::get(format!("/v1/plugins/{name}")))?;
-    let last = |member: &str| {
-        let newest = plugin[member].as_array().and_then(|uploads| uploads.last());
-        newest.map(|upload| text(upload, "digest").to_owned())
-    };
-    Ok((last("versions"), last("configs")))
+/// What is meant where a command names neither a component nor a configuration: those of the project that it is given in,
+/// as they were pushed. It is never guessed from what a server has: what was uploaded last may be another's.
+pub(crate) fn meant(
+    digest: Option<Digest>,
+    config_digest: Option<Digest>,
+) -> anyhow::Result<(Option<String>, Option<String>)> {
+    let (mut digest, mut config_digest) = (digest, config_digest);
+    if digest.is_none() && config_digest.is_none() {
+        let project = Project::find(&Place { path: None }).map_err(|_| {
+            anyhow!(
+                "say what is meant with --digest or --config-digest, which `purser plugin push` printed, or go to the \
+                 project's folder, whose component and configuration are meant there"
+            )
+        })?;
+        digest = Some(Digest::of(&component(None, Some(&project))?.1));
+        if project.config.is_some() {
+            let config = Configuration::read(project.config.as_deref())?;
+            config_digest = Some(Digest::of(config.json.as_bytes()));
+        }
+    }
+    let text = |digest: Digest| digest.to_string();
+    Ok((digest.map(text), config_digest.map(text)))
 }

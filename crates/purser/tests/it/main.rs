@@ -8,6 +8,8 @@ mod maintenance;
 mod monitoring;
 mod outages;
 mod outsiders;
+mod plugin_projects;
+mod plugins;
 mod receipts;
 mod server;
 mod serving;

@@ -151,10 +151,11 @@ pub(crate) fn as_detailed_as(found: &[Row], expected: &[Row]) -> Vec<Row> {
     let has_total = expected.iter().any(|row| matches!(row, Row::Total(_)));
     let has_lines = expected.iter().any(|row| matches!(row, Row::Line { .. }));
     let has_retry = expected.iter().any(|row| matches!(row, Row::Retry(_)));
+    let is_denial = matches!(expected.first(), Some(Row::Deny { .. }));
     let is_checked = |row: &&Row| match row {
         Row::Line { .. } => has_lines || !has_total,
         Row::Total(_) => has_total || !has_lines,
-        Row::Retry(_) => has_retry || expected.is_empty(),
+        Row::Retry(_) => has_retry || !is_denial,
         Row::Refused(_) | Row::Failed(_) | Row::Allow | Row::Advise { .. } | Row::Deny { .. } => true,
     };
     let as_expected = |row: &Row| match (row, expected.first()) {

@@ -2,7 +2,8 @@
 
 use plugin_sdk::config::Table;
 use plugin_sdk::{
-    ConfigProblem, Decimal, MICRO_CREDITS_MAX, PricingPlugin, Quote, Refusal, UsageEvent, fee, line, pattern, total,
+    ConfigProblem, Decimal, MICRO_CREDITS_MAX, PricingPlugin, Quote, Refusal, UsageEvent, fee,
+    line, pattern, total,
 };
 
 /// What models cost.
@@ -39,7 +40,10 @@ impl PricingPlugin for Prices {
             table.problem("models", "at least one model needs prices");
         }
         table.finish()?;
-        Ok(Self { models, minimum: minimum.unwrap_or_default() })
+        Ok(Self {
+            models,
+            minimum: minimum.unwrap_or_default(),
+        })
     }
 
     /// Called for each event, in an instance that has seen no other: what is needed comes in the event.
@@ -48,13 +52,29 @@ impl PricingPlugin for Prices {
             return Ok(Quote { items: Vec::new() });
         }
         let names = self.models.iter().map(|model| model.name.as_str());
-        let found = event.model.as_deref().and_then(|model| pattern::nearest(names, model));
+        let found = event
+            .model
+            .as_deref()
+            .and_then(|model| pattern::nearest(names, model));
         let model = &self.models[found.ok_or_else(|| event.unpriced_model())?];
         let mut items = Vec::new();
-        for quantity in event.quantities.iter().filter(|quantity| quantity.amount > 0) {
-            let price = model.credits.iter().find(|(unit, _)| *unit == quantity.unit);
+        for quantity in event
+            .quantities
+            .iter()
+            .filter(|quantity| quantity.amount > 0)
+        {
+            let price = model
+                .credits
+                .iter()
+                .find(|(unit, _)| *unit == quantity.unit);
             let (unit, credits) = price.ok_or_else(|| event.unpriced_unit(&quantity.unit))?;
-            items.push(line(&unit.replace('_', " "), unit, quantity.amount, *credits, 1)?);
+            items.push(line(
+                &unit.replace('_', " "),
+                unit,
+                quantity.amount,
+                *credits,
+                1,
+            )?);
         }
         let sum = total(&items)?;
         if sum < self.minimum {
@@ -81,7 +101,10 @@ mod tests {
     #[test]
     fn units_cost_what_the_model_says_and_no_less_than_the_minimum() {
         let event = |model: &str| UsageEvent::of("chat").model(model);
-        assert_eq!(credits(&event("mini").quantity("input_tokens", 1000)), 150_000);
+        assert_eq!(
+            credits(&event("mini").quantity("input_tokens", 1000)),
+            150_000
+        );
         assert_eq!(credits(&event("mini").quantity("input_tokens", 1)), 50_000);
         assert_eq!(credits(&event("mono").quantity("seconds", 61)), 12_200_000);
         assert_eq!(credits(&event("unknown").quantity("seconds", 0)), 0);
@@ -90,18 +113,37 @@ mod tests {
     #[test]
     fn what_has_no_price_is_refused() {
         let plugin = Prices::configure(CONFIG).unwrap();
-        for event in [UsageEvent::of("chat").quantity("seconds", 1), UsageEvent::of("chat").model("x").quantity("seconds", 1)]
-        {
+        for event in [
+            UsageEvent::of("chat").quantity("seconds", 1),
+            UsageEvent::of("chat").model("x").quantity("seconds", 1),
+        ] {
             assert_eq!(plugin.price(&event).unwrap_err(), event.unpriced_model());
         }
         let event = UsageEvent::of("chat").model("mini").quantity("seconds", 1);
-        assert_eq!(plugin.price(&event).unwrap_err(), event.unpriced_unit("seconds"));
+        assert_eq!(
+            plugin.price(&event).unwrap_err(),
+            event.unpriced_unit("seconds")
+        );
     }
 
     #[test]
     fn everything_that_is_wrong_with_a_configuration_is_told() {
-        let problems = Prices::configure(r#"{"minimum": 0.05, "models": [{"credits": {"seconds": "-1"}}], "x": 1}"#);
-        let paths: Vec<String> = problems.unwrap_err().into_iter().map(|problem| problem.path).collect();
-        assert_eq!(paths, ["minimum", "models[0].model", "models[0].credits.seconds", "x"]);
+        let problems = Prices::configure(
+            r#"{"minimum": 0.05, "models": [{"credits": {"seconds": "-1"}}], "x": 1}"#,
+        );
+        let paths: Vec<String> = problems
+            .unwrap_err()
+            .into_iter()
+            .map(|problem| problem.path)
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "minimum",
+                "models[0].model",
+                "models[0].credits.seconds",
+                "x"
+            ]
+        );
     }
 }

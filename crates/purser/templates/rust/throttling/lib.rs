@@ -29,7 +29,11 @@ impl ThrottlingPlugin for Limit {
         let advise_from = table.optional("advise_from", Table::integer);
         table.finish()?;
         let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
-        Ok(Self { requests: requests.unwrap_or_default(), seconds: seconds.unwrap_or_default(), advise_from })
+        Ok(Self {
+            requests: requests.unwrap_or_default(),
+            seconds: seconds.unwrap_or_default(),
+            advise_from,
+        })
     }
 
     /// Called once: what Purser counts for this plugin, for each account by itself.
@@ -61,7 +65,10 @@ impl ThrottlingPlugin for Limit {
         }
         if self.advise_from.is_some_and(|from| made >= from) {
             let suggestion = format!("with this, {} of {allowed} are used: slow down", made + 1);
-            return Decision::AllowWithAdvice(Advice { policy: NAME.to_owned(), suggestion });
+            return Decision::AllowWithAdvice(Advice {
+                policy: NAME.to_owned(),
+                suggestion,
+            });
         }
         Decision::Allow
     }
@@ -75,24 +82,40 @@ mod tests {
     use plugin_sdk::UsageEvent;
 
     fn decided(action: Action, made: u64) -> Decision {
-        let limit = Limit::configure(r#"{"requests": 10, "per_seconds": 60, "advise_from": 8}"#).unwrap();
-        let reading = Reading { window: NAME.to_owned(), value: made, resets_in_ms: 5_000 };
+        let limit =
+            Limit::configure(r#"{"requests": 10, "per_seconds": 60, "advise_from": 8}"#).unwrap();
+        let reading = Reading {
+            window: NAME.to_owned(),
+            value: made,
+            resets_in_ms: 5_000,
+        };
         limit.decide(&Request::of(action, UsageEvent::of("chat")), &[reading])
     }
 
     #[test]
     fn requests_are_let_through_up_to_the_limit() {
         assert_eq!(decided(Action::Charge, 7), Decision::Allow);
-        assert!(matches!(decided(Action::Charge, 9), Decision::AllowWithAdvice(_)));
+        assert!(matches!(
+            decided(Action::Charge, 9),
+            Decision::AllowWithAdvice(_)
+        ));
         for made in [10, u64::MAX] {
-            assert_eq!(decided(Action::OpenHold, made).denial().unwrap().retry_after_ms, 5_000);
+            assert_eq!(
+                decided(Action::OpenHold, made)
+                    .denial()
+                    .unwrap()
+                    .retry_after_ms,
+                5_000
+            );
             assert_eq!(decided(Action::ExtendHold, made), Decision::Allow);
         }
     }
 
     #[test]
     fn everything_that_is_wrong_with_a_configuration_is_told() {
-        let problems = Limit::configure(r#"{"requests": 0, "per_seconds": 3024001, "colour": "red"}"#).unwrap_err();
+        let problems =
+            Limit::configure(r#"{"requests": 0, "per_seconds": 3024001, "colour": "red"}"#)
+                .unwrap_err();
         let paths: Vec<String> = problems.into_iter().map(|problem| problem.path).collect();
         assert_eq!(paths, ["requests", "per_seconds", "colour"]);
     }
