@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::ready::Ready;
 use crate::wit::v0_1::pricing::Pricing;
 use ledger_core::{Digest, LineItem, UsageEvent};
-use ledger_service::ports::{PricingError, PricingPlugin, Quote};
+use ledger_service::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A pricing plugin with its configuration loaded.
@@ -16,6 +16,9 @@ pub struct Prepared {
     /// Set once its answers turned out to depend on what an instance saw before.
     keeps_state: AtomicBool,
 }
+
+/// The lines of a price, or the refusal of one.
+pub type PriceOrRefusal = Result<Vec<LineItem>, PricingError>;
 
 /// In a batch, one event in so many is priced again in a fresh instance, to catch a guest that keeps hidden state.
 const SAMPLE_ONE_IN: usize = 64;
@@ -33,6 +36,14 @@ impl Prepared {
     /// Whether its answers were seen to depend on what an instance had priced before; it then gets a fresh one always.
     pub fn keeps_state(&self) -> bool {
         self.keeps_state.load(Ordering::Relaxed)
+    }
+
+    /// Prices an event in a fresh instance, and says what fuel that took, also where the answer is a refusal.
+    ///
+    /// # Errors
+    /// Where the plugin does not answer properly.
+    pub fn price_with_fuel(&self, event: &UsageEvent) -> Result<(PriceOrRefusal, u64), (PluginFailure, String)> {
+        self.ready.ask_fresh(event).map_err(|failure| (failure.kind, failure.detail))
     }
 
     /// Prices events in as few instances as their failures allow.
@@ -58,7 +69,7 @@ impl Prepared {
 }
 
 /// What the port says of an answer.
-fn quote(asked: Result<(Result<Vec<LineItem>, PricingError>, u64), Failure>) -> Result<Quote, PricingError> {
+fn quote(asked: Result<(PriceOrRefusal, u64), Failure>) -> Result<Quote, PricingError> {
     match asked {
         Ok((answer, fuel)) => answer.map(|items| Quote { items, fuel: Some(fuel) }),
         Err(Failure { kind, detail }) => Err(PricingError::Failed(kind, detail)),

@@ -3,7 +3,7 @@
 
 use ledger_core::amount::AMOUNT_MICROS_MAX;
 use ledger_core::{Amount, Quantity, Timestamp, UsageEvent};
-use ledger_service::ports::throttling::{Action, Reading};
+use ledger_service::ports::throttling::{Action, Asked, Reading};
 
 /// A sample event.
 struct Sample {
@@ -86,7 +86,7 @@ const SAMPLES: &[Sample] = &[
 ];
 
 /// The sample events, with what each is.
-pub(crate) fn events() -> Vec<(&'static str, UsageEvent)> {
+pub fn events() -> Vec<(&'static str, UsageEvent)> {
     let mut events: Vec<_> = SAMPLES.iter().map(|sample| (sample.name, event(sample))).collect();
     events.push(("an event with as much as one may have", full()));
     events
@@ -124,21 +124,35 @@ fn full() -> UsageEvent {
 }
 
 /// A sample of how the world stands when a request is decided.
-pub(crate) struct Situation {
-    pub(crate) name: &'static str,
-    pub(crate) action: Action,
-    /// Of every window.
-    pub(crate) reading: Reading,
-    pub(crate) estimate: Option<Amount>,
-    pub(crate) remaining_permille: u32,
-    pub(crate) hold_age_ms: Option<u64>,
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    /// What it is.
+    pub name: &'static str,
+    /// What somebody wants to do.
+    pub action: Action,
+    /// How every window stands.
+    pub reading: Reading,
+    /// What is to be set aside.
+    pub estimate: Option<Amount>,
+    /// Share of the cycle's credits still unspent, in thousandths.
+    pub remaining_permille: u32,
+    /// How long ago the hold was opened.
+    pub hold_age_ms: Option<u64>,
+}
+
+impl Situation {
+    /// The request to do this with an event.
+    pub fn asked<'a>(&self, event: &'a UsageEvent) -> Asked<'a> {
+        let Self { action, estimate, remaining_permille, hold_age_ms, .. } = *self;
+        Asked { action, event, estimate, remaining_permille, hold_age_ms }
+    }
 }
 
 const NOTHING_COUNTED: Reading = Reading { value: 0, resets_in_ms: 0 };
 const MUCH_COUNTED: Reading = Reading { value: u64::MAX, resets_in_ms: u32::MAX };
 
 /// The sample situations: each event is decided in each.
-pub(crate) const SITUATIONS: [Situation; 6] = [
+pub const SITUATIONS: [Situation; 6] = [
     Situation {
         name: "charging",
         action: Action::Charge,

@@ -21,6 +21,19 @@ impl PreparedThrottling {
     pub fn has_snapshot(&self) -> bool {
         self.ready.has_snapshot()
     }
+
+    /// Decides a request, and says what fuel that took.
+    ///
+    /// # Errors
+    /// Where the plugin does not answer properly.
+    pub fn decide_with_fuel(
+        &self,
+        asked: &Asked<'_>,
+        readings: &[Reading],
+    ) -> Result<(Decision, u64), (PluginFailure, String)> {
+        let question = Question { asked, windows: &self.ready.told, readings };
+        self.ready.ask_fresh(question).map_err(|failure| (failure.kind, failure.detail))
+    }
 }
 
 impl ThrottlingPlugin for PreparedThrottling {
@@ -37,8 +50,6 @@ impl ThrottlingPlugin for PreparedThrottling {
     }
 
     fn decide(&self, asked: &Asked<'_>, readings: &[Reading]) -> Result<Decision, (PluginFailure, String)> {
-        let question = Question { asked, windows: &self.ready.told, readings };
-        let decided = self.ready.ask_fresh(question);
-        decided.map(|(decision, _)| decision).map_err(|failure| (failure.kind, failure.detail))
+        self.decide_with_fuel(asked, readings).map(|(decision, _)| decision)
     }
 }

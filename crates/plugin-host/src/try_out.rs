@@ -10,7 +10,6 @@ use crate::samples::{SITUATIONS, events};
 use crate::validate::Description;
 use crate::wit::v0_1::pricing::Pricing;
 use crate::wit::v0_1::throttling::{Question, Throttling};
-use ledger_service::ports::throttling::Asked;
 
 /// A plugin that answered all samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,13 +48,7 @@ pub(crate) fn throttling(
     let mut trial = Trial { callable, config, limits, fuel_max: 0, calls: 0 };
     for (name, event) in &events() {
         for situation in &SITUATIONS {
-            let asked = Asked {
-                action: situation.action,
-                event,
-                estimate: situation.estimate,
-                remaining_permille: situation.remaining_permille,
-                hold_age_ms: situation.hold_age_ms,
-            };
+            let asked = situation.asked(event);
             let readings = vec![situation.reading; windows.len()];
             let question = Question { asked: &asked, windows: &windows, readings: &readings };
             trial.sample(&format!("{name}, {}", situation.name), question)?;

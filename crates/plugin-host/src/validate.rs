@@ -73,8 +73,7 @@ impl fmt::Display for Rejected {
                 write!(f, "the component has {bytes} bytes, and at most {bytes_max} are taken")
             }
             Self::CoreModule => f.write_str(
-                "this is a core module, not a component; make a component of it with wit-component, as `cargo xtask \
-                 plugins build` does",
+                "this is a core module, not a component; `purser plugin build` makes a component of a plugin's project",
             ),
             Self::Invalid(reason) => write!(f, "this is no valid component: {reason}"),
             Self::ForbiddenImports(imports) => write!(

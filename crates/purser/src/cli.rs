@@ -38,6 +38,9 @@ pub(crate) enum Command {
     /// Work with rate tables
     #[command(subcommand)]
     Rates(Rates),
+    /// Write a plugin, try it, and operate it at a server
+    #[command(subcommand)]
+    Plugin(Box<crate::plugin::args::Plugin>),
 }
 
 #[derive(Debug, Args)]
@@ -220,12 +223,12 @@ pub(crate) struct Import {
     pub(crate) credits_per_usd: u64,
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text)
         .ok_or_else(|| "must be an RFC 3339 date and time, such as 2026-11-16T18:15:46Z".to_owned())
 }
 
-fn parse_account(text: &str) -> Result<String, String> {
+pub(crate) fn parse_account(text: &str) -> Result<String, String> {
     let is_one = ledger_core::ids::is_account_id(text);
     is_one.then(|| text.to_owned()).ok_or_else(|| "an account's id has 1 to 128 of A-Z a-z 0-9 . _ : -".to_owned())
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod keys;
 mod library;
 mod maintenance;
+mod plugin;
 mod rates;
 mod running;
 mod serve;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         cli::Command::Archive(arguments) => maintenance::archive(&arguments),
         cli::Command::Erasures(cli::Erasures::Export(arguments)) => maintenance::export_erasures(&arguments),
         cli::Command::Keys(command) => keys::run(&command),
+        cli::Command::Plugin(command) => plugin::run(&command),
         cli::Command::Rates(cli::Rates::Import(arguments)) => rates::import(&arguments),
         cli::Command::Replay(options) => system::runtime()
             .and_then(|runtime| runtime.block_on(trace_replay::command(*options, &mut std::io::stdout()))),

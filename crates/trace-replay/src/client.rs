@@ -1,4 +1,4 @@
-//! A small HTTP client for Purser's interface: JSON with a bearer key, HTTP/1.1 without TLS, connections kept alive.
+//! A small HTTP client for Purser's interface: JSON with a bearer key, HTTP/1.1, connections kept alive.
 //!
 //! It tells apart what was answered from what was not: every status is an [`Answer`], and a [`ClientError`] means that
 //! no whole answer came. It tries nothing again by itself; [`crate::retry`] does.
@@ -7,7 +7,7 @@ use crate::wire;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy;
@@ -71,6 +71,7 @@ pub struct Call {
     path: String,
     content_type: &'static str,
     body: Bytes,
+    accept: Option<&'static str>,
     idempotency_key: Option<String>,
 }
 
@@ -91,6 +92,11 @@ impl Call {
     /// Where the body has no JSON form.
     pub fn put(path: impl Into<String>, body: &impl Serialize) -> Result<Self, ClientError> {
         Ok(Self::new(Method::PUT, path.into(), "application/json", json(body)?))
+    }
+
+    /// Puts bytes of a media type.
+    pub fn put_bytes(path: impl Into<String>, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self::new(Method::PUT, path.into(), content_type, body.into())
     }
 
     /// Posts a JSON body.
@@ -117,8 +123,15 @@ impl Call {
         self
     }
 
+    /// Asks for a media type.
+    #[must_use]
+    pub fn accepting(mut self, media_type: &'static str) -> Self {
+        self.accept = Some(media_type);
+        self
+    }
+
     fn new(method: Method, path: String, content_type: &'static str, body: Bytes) -> Self {
-        Self { method, path, content_type, body, idempotency_key: None }
+        Self { method, path, content_type, body, accept: None, idempotency_key: None }
     }
 }
 
@@ -249,6 +262,9 @@ impl Client {
         let mut request = Request::builder().method(&call.method).uri(format!("{}{}", self.server, call.path));
         if !call.content_type.is_empty() {
             request = request.header(CONTENT_TYPE, call.content_type);
+        }
+        if let Some(media_type) = call.accept {
+            request = request.header(ACCEPT, media_type);
         }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);

@@ -9,6 +9,8 @@ mod maintenance;
 mod monitoring;
 mod outages;
 mod outsiders;
+mod plugin_projects;
+mod plugins;
 mod raw;
 mod receipts;
 mod releases;
