@@ -148,7 +148,7 @@ async fn refusals_failures_erasures_and_what_others_price_are_apart() {
 
     // A rule that leads elsewhere now: another plugin configuration prices these.
     let mut releases = testkit::releases(kit.plugin.clone());
-    let units = releases.prices[&*"units"].clone();
+    let units = releases.prices["units"].clone();
     releases.prices.insert("others".into(), units);
     let card = releases.rate_cards.get_mut("standard").unwrap();
     card.rules
@@ -321,7 +321,7 @@ async fn one_runs_at_a_time_some_wait_and_more_are_refused() {
 
 fn demanding(kit: &Kit, demand: BacktestDemand) {
     let mut releases = testkit::releases(kit.plugin.clone());
-    let slot = releases.prices.remove(&*"units").unwrap();
+    let slot = releases.prices.remove("units").unwrap();
     releases.prices.insert("units".into(), slot.demanding(Some(demand)));
     kit.ledger.set_releases(releases);
 }
