@@ -129,8 +129,11 @@ fn throttling(out: &mut String, report: &ThrottlingReport) {
     line(
         out,
         format_args!(
-            "\n{} requests: {} would have been denied, {} with a suggestion, {} failed",
-            report.requests, report.denied, report.advised, report.failed
+            "\n{}: {} would have been denied, {} let through with a suggestion, {} failed",
+            counted(report.requests, "request"),
+            report.denied,
+            report.advised,
+            report.failed
         ),
     );
     if report.is_everywhere {

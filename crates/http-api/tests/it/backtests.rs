@@ -19,7 +19,7 @@ async fn a_release_that_is_held_to_a_backtest_passes_once_there_is_one() {
     let client = Client::new();
     let spec = Spec::of(&client).await;
     let mut releases = testkit::releases(client.kit.plugin.clone());
-    let slot = releases.prices.remove(&*"units").unwrap();
+    let slot = releases.prices.remove("units").unwrap();
     let demand = BacktestDemand { days: 14, total_change_e4_max: Some(550), account_change_e4_max: None };
     releases.prices.insert("units".into(), slot.demanding(Some(demand)));
     client.kit.ledger.set_releases(releases);
