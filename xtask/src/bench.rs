@@ -24,6 +24,7 @@ mod report;
 mod rounds;
 mod server;
 mod sources;
+mod swap;
 
 pub(crate) use options::Options;
 
@@ -50,6 +51,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     rows.extend(bench.large()?);
     if bench.plan.has(Group::Overload) {
         rows.extend(overload::run(&bench.launch("overload"), bench.plan.overload())?);
+    }
+    if bench.plan.has(Group::Swap) {
+        rows.extend(swap::run(&bench.launch("swap"), bench.plan.swap())?);
     }
     let figures = figures(options, &rows, &samples);
     println!("\n{figures}");

@@ -41,22 +41,28 @@ impl StreamFormat {
 /// The form that `Accept` prefers. Wildcards mean JSON; what is not served here is passed over, and JSON is the answer
 /// to those who take nothing else, since it is more use to them than a refusal.
 pub(crate) fn format_of(headers: &HeaderMap) -> Format {
+    const FORMATS: [(&str, Format); 3] = [
+        ("text/csv", Format::Stream(StreamFormat::Csv)),
+        ("application/x-ndjson", Format::Stream(StreamFormat::Ndjson)),
+        ("application/json", Format::Json),
+    ];
+    preferred(headers, &FORMATS, Format::Json)
+}
+
+/// Which of these forms `Accept` prefers, with `usual` for wildcards and for those who take none of them.
+pub(crate) fn preferred<T: Copy>(headers: &HeaderMap, forms: &[(&str, T)], usual: T) -> T {
     let ranges = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let mut best = (Format::Json, 0, false);
+    let mut best = (usual, 0, false);
     for range in ranges.flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let (format, is_named) = match media_type.as_str() {
-            "text/csv" => (Format::Stream(StreamFormat::Csv), true),
-            "application/x-ndjson" => (Format::Stream(StreamFormat::Ndjson), true),
-            "application/json" => (Format::Json, true),
-            "*/*" | "application/*" => (Format::Json, false),
-            _ => continue,
-        };
+        let named = forms.iter().find(|(name, _)| *name == media_type).map(|(_, form)| (*form, true));
+        let wildcard = || matches!(media_type.as_str(), "*/*" | "application/*").then_some((usual, false));
+        let Some((form, is_named)) = named.or_else(wildcard) else { continue };
         let quality = parts.find_map(quality_e3).unwrap_or(1000);
         // Of two that are wanted as much, a name goes before a wildcard, and then the first.
         if (quality, is_named) > (best.1, best.2) && quality > 0 {
-            best = (format, quality, is_named);
+            best = (form, quality, is_named);
         }
     }
     best.0

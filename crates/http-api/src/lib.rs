@@ -14,6 +14,7 @@ mod answer;
 mod audit;
 mod auth;
 mod auto_top_up;
+mod backtests;
 mod batch;
 mod charges;
 mod deductions;

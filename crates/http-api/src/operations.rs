@@ -4,9 +4,9 @@
 use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
-    accounts, alerts, audit, auto_top_up, batch, charges, deductions, entries, erasures, events, grants, health, holds,
-    journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, reference, refunds, scrape, statements,
-    subscriptions, test_clock, transfers, usage, webhooks,
+    accounts, alerts, audit, auto_top_up, backtests, batch, charges, deductions, entries, erasures, events, grants,
+    health, holds, journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, reference, refunds,
+    scrape, statements, subscriptions, test_clock, transfers, usage, webhooks,
 };
 use axum::http::Method;
 use ledger_service::Scope;
@@ -139,6 +139,10 @@ pub(crate) fn all() -> Vec<Operation> {
             Key { scopes: &[Scope::Read, Scope::Plugins], about: Nobody },
             plugins::config,
         ),
+        Operation::post("/v1/backtests", "startBacktest", operate_plugins(), backtests::create).keeping_answers(),
+        Operation::get("/v1/backtests", "listBacktests", operate_plugins(), backtests::list_backtests),
+        Operation::get("/v1/backtests/{id}", "getBacktest", operate_plugins(), backtests::read),
+        Operation::delete("/v1/backtests/{id}", "cancelBacktest", operate_plugins(), backtests::cancel),
         // Operating.
         Operation::get("/v1/verification", "verify", admin(Everybody), maintenance::verify),
         Operation::get("/v1/backup", "backUp", admin(Everybody), maintenance::back_up),

@@ -43,7 +43,7 @@ enum Mode {
     Share,
 }
 
-fn actor(caller: &Caller) -> Actor {
+pub(crate) fn actor(caller: &Caller) -> Actor {
     Actor { key: caller.id.to_string(), name: caller.name.to_string() }
 }
 
@@ -160,19 +160,19 @@ pub(crate) async fn roll_back(
 }
 
 /// Reads the name of a plugin configuration.
-fn slot(fields: &mut Fields<'_>) -> Option<String> {
+pub(crate) fn slot(fields: &mut Fields<'_>) -> Option<String> {
     fields.optional("plugin_config", |value| text(value).map(Cow::into_owned))
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "readers of fields all have one shape")]
-fn percent(value: Json<'_>) -> Result<u32, String> {
+pub(crate) fn percent(value: Json<'_>) -> Result<u32, String> {
     let percent = if let Json::Whole(percent) = value { u32::try_from(percent).ok() } else { None };
     percent
         .filter(|percent| (1..=100).contains(percent))
         .ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
 }
 
-fn digest(value: Json<'_>) -> Result<Digest, String> {
+pub(crate) fn digest(value: Json<'_>) -> Result<Digest, String> {
     let text = text(value)?;
     Digest::parse(&text).ok_or_else(|| "must be sha256: and 64 hexadecimal digits".to_owned())
 }

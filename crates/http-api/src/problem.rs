@@ -5,6 +5,7 @@
 
 pub(crate) mod kinds;
 
+use crate::wire::Percent;
 use axum::Extension;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -145,13 +146,24 @@ impl From<ServiceError> for Problem {
                 Self::new(kinds::UNPRICED, detail)
                     .with(json!({ "model": model.as_deref(), "activity": &*activity, "unit": unit.as_deref() }))
             }
-            ServiceError::PluginFailed { plugin, digest, failure, detail } => Self::new(
-                kinds::PLUGIN_FAILED,
-                format!("plugin {plugin} failed ({}); nothing was charged", failure.name()),
-            )
-            .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": failure.name() }))
-            .retry_after_s(1)
-            .internal(detail),
+            ServiceError::PluginFailed { plugin, digest, failure, detail, cut_off } => {
+                let name = failure.name();
+                // Rounded up, so that whoever waits for as long finds it called again.
+                let seconds =
+                    cut_off.map_or(1, |left| u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1));
+                let text = if cut_off.is_some() {
+                    format!(
+                        "plugin {plugin} failed most of its calls ({name}) and is cut off for another {seconds} s; nothing \
+                         was charged"
+                    )
+                } else {
+                    format!("plugin {plugin} failed ({name}); nothing was charged")
+                };
+                Self::new(kinds::PLUGIN_FAILED, text)
+                    .with(json!({ "plugin": &*plugin, "digest": digest.to_string(), "failure": name }))
+                    .retry_after_s(seconds)
+                    .internal(detail)
+            }
             ServiceError::Throttled { policy, reason, retry_after_ms } => {
                 Self::new(kinds::THROTTLED, format!("{policy}: {reason}"))
                     .with(json!({ "policy": &*policy, "reason": &*reason, "retry_after_ms": retry_after_ms }))
@@ -171,6 +183,17 @@ impl From<ServiceError> for Problem {
             ServiceError::NothingToRollBack { slot } => {
                 let detail = format!("nothing was released for {slot} that could be taken back");
                 Self::new(kinds::NOTHING_TO_ROLL_BACK, detail).with(json!({ "plugin_config": &*slot }))
+            }
+            ServiceError::BacktestMissing { slot, demand, reason } => {
+                let detail = format!("{slot} demands a backtest that passed: {reason}");
+                let percent = |e4: Option<u32>| e4.map(|e4| Percent(e4).to_string());
+                Self::new(kinds::BACKTEST_REQUIRED, detail).with(json!({
+                    "plugin_config": &*slot,
+                    "reason": reason,
+                    "days": demand.days,
+                    "total_change_percent_max": percent(demand.total_change_e4_max),
+                    "account_change_percent_max": percent(demand.account_change_e4_max),
+                }))
             }
             ServiceError::NotFound { what, id } => {
                 Self::new(not_found_kind(what), format!("no {what} has the id {id}")).with(json!({ what: id }))

@@ -126,6 +126,7 @@ mod tests {
             seconds: 60,
             left,
             resets_in_ms,
+            is_counted: false,
         };
         let advice = |suggestion: &str| Advice { policy: "length".into(), suggestion: suggestion.into() };
         let seen = Seen {

@@ -3,12 +3,12 @@
 
 use crate::fields::{KEY_BYTES_MAX, QUANTITY_MAX, TEXT_BYTES_MAX, UNITS_MAX};
 use crate::time::Day;
-use crate::wire::{Share, Shown};
+use crate::wire::{Percent, Share, Shown};
 use ledger_core::entry::Settlement;
 use ledger_core::hex::Hex;
 use ledger_core::ids::{ACCOUNT_ID_BYTES_MAX, NAME_BYTES_MAX};
 use ledger_core::{Amount, Body, Digest, FirstCycle, HoldStatus, Id, OnExcess, Source, Status, Timestamp};
-use ledger_service::{NoticeKind, Scope};
+use ledger_service::{BacktestStatus, NoticeKind, Scope};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -106,6 +106,11 @@ shown! {
         "type": "string",
         "pattern": "^sha256:[0-9a-f]{64}$",
         "description": "What bytes are named by: their SHA-256.",
+    });
+    Percent as "Percent" => json_schema!({
+        "type": "string",
+        "pattern": r"^[0-9]+(\.[0-9]{1,2})?$",
+        "description": "Percent as decimal text, with at most two decimals.",
     });
     Hex as "Hash" => json_schema!({
         "type": "string",
@@ -298,6 +303,15 @@ shapes! {
     /// The digest of bytes, as it is sent.
     DigestText => json_schema!({
         "type": "string", "pattern": "^sha256:[0-9a-f]{64}$", "description": "What bytes are named by: their SHA-256.",
+    });
+    /// How a backtest stands.
+    BacktestState => names(&BacktestStatus::ALL, "How a backtest stands.");
+    /// Percent, as they are sent.
+    SharePercent => json_schema!({ "type": "integer", "minimum": 1, "maximum": 100, "description": "Percent." });
+    /// A configuration of a plugin, or what it is named by.
+    ConfigOrDigest => json_schema!({
+        "type": ["string", "object"],
+        "description": "The digest of a configuration, or the configuration itself, which is then kept.",
     });
     /// Whose setting counts.
     SettingSource => one_of(["account", "plan"], "Whose setting counts.");

@@ -3,9 +3,11 @@
 use crate::problem::Problem;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use ledger_core::Amount;
+use ledger_core::amount::AMOUNT_MICROS_MAX;
 use ledger_service::ServiceError;
 use serde::{Serialize, Serializer};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 /// A value as its own text: amounts, instants, digests and identifiers are strings on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,27 @@ impl Share {
 impl Serialize for Share {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.number())
+    }
+}
+
+/// A sum that is shown; beyond the range of amounts, the largest there is.
+pub(crate) fn credits(micros: i128) -> Shown<Amount> {
+    let amount = i64::try_from(micros).ok().and_then(Amount::from_micros);
+    let most = Amount::from_micros(AMOUNT_MICROS_MAX).unwrap_or_default();
+    Shown(amount.unwrap_or(if micros < 0 { most.negated() } else { most }))
+}
+
+/// Ten-thousandths as a decimal of percent: 512 is 5.12.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Percent(pub(crate) u32);
+
+impl Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 100, self.0 % 100) {
+            (whole, 0) => write!(f, "{whole}"),
+            (whole, tenths) if tenths % 10 == 0 => write!(f, "{whole}.{}", tenths / 10),
+            (whole, hundredths) => write!(f, "{whole}.{hundredths:02}"),
+        }
     }
 }
 

@@ -4,9 +4,11 @@
 //! answered, all are again. An event that a plugin happens to trip over does not cut it off, as long as others are
 //! answered: failures must be many, and more than the answers.
 
+use crate::measures::short;
 use crate::ports::throttling::{Asked, Decision, Reading, ThrottlingPlugin, Window};
 use crate::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
 use ledger_core::{Digest, UsageEvent};
+use metrics::{Gauge, describe_gauge, gauge};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,11 +24,29 @@ pub(crate) struct Guarded<T: ?Sized> {
     name: Arc<str>,
     plugin: Arc<T>,
     breaker: Breaker,
+    is_cut_off: Gauge,
 }
 
 impl<T: ?Sized> Guarded<T> {
-    pub(crate) fn new(name: Arc<str>, plugin: Arc<T>) -> Self {
-        Self { name, plugin, breaker: Breaker::default() }
+    pub(crate) fn new(name: Arc<str>, digest: Digest, plugin: Arc<T>) -> Self {
+        describe_gauge!("purser_plugin_cut_off", "1 while a plugin is cut off since it failed most of its calls");
+        let is_cut_off = gauge!("purser_plugin_cut_off", "plugin" => name.to_string(), "digest" => short(digest));
+        is_cut_off.set(0);
+        Self { name, plugin, breaker: Breaker::default(), is_cut_off }
+    }
+
+    fn turned(&self, turn: Option<Turn>, digest: Digest, failure: Option<PluginFailure>) {
+        match turn {
+            Some(Turn::CutOff) => {
+                self.is_cut_off.set(1);
+                tracing::error!(plugin = %self.name, %digest, ?failure, "a plugin fails most of its calls and is cut off");
+            }
+            Some(Turn::Back) => {
+                self.is_cut_off.set(0);
+                tracing::info!(plugin = %self.name, %digest, "a plugin answers again");
+            }
+            None => {}
+        }
     }
 
     /// Calls, unless the plugin is cut off.
@@ -38,23 +58,11 @@ impl<T: ?Sized> Guarded<T> {
         cut_off: impl FnOnce(PluginFailure, String) -> E,
     ) -> Result<R, E> {
         if let Err((failure, left)) = self.breaker.enter(Instant::now()) {
-            let seconds = left.as_secs() + 1;
-            let detail = format!(
-                "{} failed most of its calls and is cut off for another {seconds} s; release a version that works, or roll \
-                 back",
-                self.name
-            );
-            return Err(cut_off(failure, detail));
+            return Err(cut_off(failure, format!("it is not called for another {} ms", left.as_millis())));
         }
         let answered = call();
         let failure = answered.as_ref().err().and_then(failure_of);
-        match self.breaker.note(Instant::now(), failure) {
-            Some(Turn::CutOff) => {
-                tracing::error!(plugin = %self.name, %digest, ?failure, "a plugin fails most of its calls and is cut off");
-            }
-            Some(Turn::Back) => tracing::info!(plugin = %self.name, %digest, "a plugin answers again"),
-            None => {}
-        }
+        self.turned(self.breaker.note(Instant::now(), failure), digest, failure);
         answered
     }
 }
@@ -79,10 +87,12 @@ impl PricingPlugin for Guarded<dyn PricingPlugin> {
         let quotes = self.plugin.price_all(events);
         let failures = quotes.iter().map(|quote| quote.as_ref().err().and_then(failure_of));
         let now = Instant::now();
-        if failures.map(|failure| self.breaker.note(now, failure)).any(|turn| turn == Some(Turn::CutOff)) {
-            tracing::error!(plugin = %self.name, digest = %self.digest(), "a plugin fails most of a batch and is cut off");
-        }
+        failures.for_each(|failure| self.turned(self.breaker.note(now, failure), self.digest(), failure));
         quotes
+    }
+
+    fn cut_off(&self) -> Option<Duration> {
+        self.breaker.cut_off(Instant::now())
     }
 }
 
@@ -109,6 +119,10 @@ impl ThrottlingPlugin for Guarded<dyn ThrottlingPlugin> {
     fn decide(&self, asked: &Asked<'_>, readings: &[Reading]) -> Result<Decision, (PluginFailure, String)> {
         let decide = || self.plugin.decide(asked, readings);
         self.call(self.digest(), decide, |(failure, _)| Some(*failure), |failure, detail| (failure, detail))
+    }
+
+    fn cut_off(&self) -> Option<Duration> {
+        self.breaker.cut_off(Instant::now())
     }
 }
 
@@ -156,6 +170,11 @@ impl Breaker {
 
     fn is_cut_off(&self) -> bool {
         self.state().cut_off.is_some()
+    }
+
+    /// How long it is until a call is let through; `None` where calls are.
+    fn cut_off(&self, now: Instant) -> Option<Duration> {
+        self.state().cut_off.as_ref().map(|cut_off| cut_off.until.saturating_duration_since(now))
     }
 
     /// Takes note of what came of a call.
@@ -212,6 +231,7 @@ mod tests {
         }
         assert_eq!(breaker.note(start, TRAP), Some(Turn::CutOff));
         assert_eq!(breaker.enter(start).unwrap_err(), (PluginFailure::Trap, CUT_OFF));
+        assert_eq!(breaker.cut_off(start), Some(CUT_OFF));
         assert_eq!(breaker.note(start, TRAP), None, "calls that were under way do not put it off");
         let later = start + CUT_OFF;
         breaker.enter(later).unwrap();
@@ -222,6 +242,7 @@ mod tests {
         breaker.enter(latest).unwrap();
         assert_eq!(breaker.note(latest, None), Some(Turn::Back));
         breaker.enter(latest).unwrap();
+        assert_eq!(breaker.cut_off(latest), None);
     }
 
     #[test]

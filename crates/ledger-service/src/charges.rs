@@ -3,13 +3,13 @@
 use crate::error::ServiceError;
 use crate::idempotency::{Content, key_fingerprint};
 use crate::ledger::Ledger;
-use crate::ports::{PricingError, Quote};
+use crate::ports::{PricingError, PricingPlugin, Quote};
 use crate::releases::{Binding, Releases};
 use crate::throttle::{Admitted, Question, Seen, Submitted};
 use crate::writer::{Request, Task, Written};
 use ledger_core::{
-    Account, Amount, Body, ChargeRequest, Command, Details, Digest, Id, IdKind, OnExcess, Quantity, Rating, Refusal,
-    Salted, Status, Timestamp, UsageEvent, advance, execute,
+    Account, Amount, Body, ChargeRequest, Command, Details, Id, IdKind, OnExcess, Quantity, Rating, Refusal, Salted,
+    Status, Timestamp, UsageEvent, advance, execute,
 };
 use ledger_store::{Instance, KeyFingerprint, KeyKind, Recorded, Wanted};
 use std::sync::Arc;
@@ -133,15 +133,22 @@ impl Ledger {
         let on_excess = input.on_excess;
         let event = input.into_event(&account, now);
         let mut admitted = self.admit(&releases, &Question::charge(&event), &account, seen).await?;
-        let binding = binding(&releases, &event)?;
-        let quote = binding.plugin.price(&event).map_err(|error| failed(error, binding))?;
-        price_beside(&event, &quote, binding);
-        let mut request = self.request(event, on_excess, quote, binding)?;
-        (request.keys, request.content, request.looked_up) = (wanted.keys, content, Some(account.sequence));
-        let submitted = admitted.submitted();
-        let answer = self.submit_one(request).await;
-        submitted.answered(&answer);
-        self.charged(answer?)
+        let charge = async {
+            let binding = binding(&releases, &event)?;
+            let quote = binding.plugin.price(&event).map_err(|error| failed(error, binding))?;
+            price_beside(&event, &quote, binding);
+            let mut request = self.request(event, on_excess, quote, binding)?;
+            (request.keys, request.content, request.looked_up) = (wanted.keys, content, Some(account.sequence));
+            let submitted = admitted.submitted();
+            let answer = self.submit_one(request).await;
+            submitted.answered(&answer);
+            self.charged(answer?)
+        };
+        let charged = charge.await;
+        if charged.as_ref().map_or(true, |charged| charged.replay) {
+            seen.take_back();
+        }
+        charged
     }
 
     /// Charges many events, each for itself, in order; one refusal stops no other. Durable together.
@@ -212,6 +219,7 @@ impl Ledger {
             // Let go of at once: nothing is counted of a question.
             Ok(admitted) => {
                 drop(admitted);
+                seen.take_back();
                 None
             }
             Err(error @ ServiceError::Throttled { .. }) => Some(error),
@@ -474,16 +482,20 @@ fn price_beside(event: &UsageEvent, quote: &Quote, binding: &Binding) {
 }
 
 fn failed(error: PricingError, binding: &Binding) -> ServiceError {
-    pricing_error(error, &binding.name, binding.plugin.digest())
+    pricing_error(error, &binding.name, &*binding.plugin)
 }
 
-pub(crate) fn pricing_error(error: PricingError, plugin: &Arc<str>, digest: Digest) -> ServiceError {
+pub(crate) fn pricing_error(error: PricingError, name: &Arc<str>, plugin: &dyn PricingPlugin) -> ServiceError {
     match error {
         PricingError::Unpriced { model, activity, unit } => ServiceError::Unpriced { model, activity, unit },
         PricingError::InvalidUsage(reason) => ServiceError::field("usage", reason),
-        PricingError::Failed(failure, detail) => {
-            ServiceError::PluginFailed { plugin: plugin.clone(), digest, failure, detail }
-        }
+        PricingError::Failed(failure, detail) => ServiceError::PluginFailed {
+            plugin: name.clone(),
+            digest: plugin.digest(),
+            failure,
+            detail,
+            cut_off: plugin.cut_off(),
+        },
     }
 }
 

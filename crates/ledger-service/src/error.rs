@@ -1,9 +1,11 @@
 //! What a use case answers when it does not do what was asked: a refusal of the domain, a failure of a plugin, or an
 //! outage. HTTP turns each into a problem in one place.
 
+use crate::backtest::BacktestDemand;
 use crate::ports::PluginFailure;
 use ledger_core::{Digest, Refusal, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a use case did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum ServiceError {
         failure: PluginFailure,
         /// What the host saw.
         detail: String,
+        /// For how long yet the plugin is not called at all, where it failed most of its calls.
+        cut_off: Option<Duration>,
     },
     /// A policy says no.
     Throttled {
@@ -61,6 +65,15 @@ pub enum ServiceError {
     NothingToRollBack {
         /// The plugin configuration.
         slot: Arc<str>,
+    },
+    /// What is to be released has not passed the backtest that its plugin configuration demands.
+    BacktestMissing {
+        /// The plugin configuration.
+        slot: Arc<str>,
+        /// What it demands.
+        demand: BacktestDemand,
+        /// What there is instead.
+        reason: String,
     },
     /// Nothing of this kind has this id.
     NotFound {

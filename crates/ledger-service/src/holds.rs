@@ -17,14 +17,15 @@ use crate::ledger::Ledger;
 use crate::measured::Measured;
 use crate::ports::PricingPlugin;
 use crate::ports::throttling::Action;
-use crate::throttle::{Question, Seen};
+use crate::releases::Releases;
+use crate::throttle::{Admitted, Question, Seen};
 use crate::writer::{Request, Task};
 use ledger_core::entry::HoldOpened;
 use ledger_core::{
     Account, Amount, Body, ChargeMade, Command, Details, ExtendRequest, HoldRequest, HoldTerms, IdKind, OnExcess,
     Priced, Quantity, Rating, Refusal, ReleaseRequest, Salted, SettleRequest, Timestamp, UsageEvent,
 };
-use ledger_store::{EntryQuery, Instance, KeyKind, Recorded, details_of};
+use ledger_store::{EntryQuery, Instance, KeyFingerprint, KeyKind, Recorded, details_of};
 use std::sync::Arc;
 
 /// How much is to be set aside, or is settled: since the hold was opened.
@@ -203,7 +204,7 @@ impl Ledger {
             return self.hold_reply(&account, &opening_of(&recorded)?, recorded, true);
         }
         self.check_may_spend(&account)?;
-        let mut terms = HoldTerms {
+        let terms = HoldTerms {
             plan: account.plan.clone(),
             activity: input.activity.clone(),
             agent: input.agent.clone(),
@@ -217,7 +218,23 @@ impl Ledger {
         let estimate = input.amount.credits();
         let question = Question { action: Action::OpenHold, event: &event, estimate, opened_at: None };
         let mut admitted = self.admit(&releases, &question, &account, seen).await?;
-        let live = match (binding(&releases, &event), &input.amount) {
+        let opened = self.open_admitted(input, keys, content, (terms, event, &releases), &mut admitted).await;
+        if opened.as_ref().map_or(true, |reply| reply.replay) {
+            seen.take_back();
+        }
+        opened
+    }
+
+    /// Sets credits aside for a hold that policies have let through.
+    async fn open_admitted(
+        &self,
+        input: HoldInput,
+        keys: Vec<KeyFingerprint>,
+        content: [u8; 16],
+        (mut terms, event, releases): (HoldTerms, UsageEvent, &Releases),
+        admitted: &mut Admitted,
+    ) -> Result<HoldReply, ServiceError> {
+        let live = match (binding(releases, &event), &input.amount) {
             (Ok(binding), _) => Some(binding),
             // Credits need no price; usage that is settled later would be unpriced.
             (Err(_), HoldAmount::Credits(_)) => None,
@@ -244,7 +261,6 @@ impl Ledger {
         let written = self.submit_one(request).await;
         submitted.answered(&written);
         let acted = self.acted(written?)?;
-        drop(admitted);
         let recorded = acted.entry()?;
         self.hold_reply(&acted.account, &opening_of(&recorded)?, recorded, acted.replay)
     }
@@ -436,6 +452,7 @@ impl Ledger {
             digest: rating.digest,
             failure: crate::ports::PluginFailure::BadAnswer,
             detail: "the plugin or the configuration that the hold was opened under is not here".to_owned(),
+            cut_off: None,
         })
     }
 }
@@ -467,7 +484,8 @@ fn not_found(hold: &str) -> ServiceError {
 
 /// The event that a hold's plugin prices: what has been used in all, at the time of the opening, so that a call costs by
 /// one price from its beginning to its end.
-fn event(
+/// What plugins are asked about a hold.
+pub(crate) fn event(
     account: &Account,
     terms: &HoldTerms,
     quantities: Arc<[Quantity]>,
@@ -505,7 +523,7 @@ fn price(
         return Err(ServiceError::Unpriced { model, activity, unit: None });
     };
     let event = UsageEvent { quantities: quantities.clone(), ..event };
-    let quote = plugin.price(&event).map_err(|error| pricing_error(error, &rating.plugin, plugin.digest()))?;
+    let quote = plugin.price(&event).map_err(|error| pricing_error(error, &rating.plugin, plugin))?;
     let price = sum(&quote).ok_or_else(|| ServiceError::Internal {
         detail: format!("plugin {} priced an event beyond the range of amounts", rating.plugin),
     })?;

@@ -4,6 +4,7 @@ use crate::access::Keyring;
 use crate::activity_kinds::ActivityKinds;
 use crate::alerts::{AlertBook, PlanAlerts};
 use crate::audit::Audit;
+use crate::backtest::Backtests;
 use crate::error::ServiceError;
 use crate::feed::Feed;
 use crate::measures::LedgerMeasures;
@@ -83,6 +84,7 @@ pub struct Ledger {
     plans: Arc<PlanBook>,
     releases: ArcSwap<Releases>,
     releases_book: ReleaseBook,
+    backtests: Backtests,
     shop: Shop,
     library: Option<Arc<dyn PluginLibrary>>,
     activity_kinds: ActivityKinds,
@@ -155,6 +157,7 @@ impl Ledger {
         let (handle, thread) = writer::spawn(writer, parts.clock.clone(), queue, group)
             .map_err(|e| ServiceError::Internal { detail: format!("the writer's thread cannot be started: {e}") })?;
         let releases_book = ReleaseBook::load(&*parts.store)?;
+        let backtests = Backtests::load(&*parts.store)?;
         let ledger = Arc::new(Self {
             store: parts.store,
             clock: parts.clock,
@@ -162,6 +165,7 @@ impl Ledger {
             plans,
             releases: ArcSwap::from_pointee(parts.releases),
             releases_book,
+            backtests,
             shop: parts.shop,
             library: parts.library,
             activity_kinds: ActivityKinds::default(),
@@ -186,6 +190,7 @@ impl Ledger {
         drop(self.writer.lock().map_err(taken)?.take());
         let thread = self.writer_thread.lock().map_err(|_| ServiceError::Overloaded)?.take();
         self.end_feeds();
+        self.backtests.close(self.now());
         if let Some(thread) = thread {
             self.open_holds.call_off();
             thread.join().map_err(|_| ServiceError::Internal { detail: "the writer panicked".to_owned() })?;
@@ -411,6 +416,10 @@ impl Ledger {
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.telling.counters
+    }
+
+    pub(crate) fn backtests(&self) -> &Backtests {
+        &self.backtests
     }
 
     pub(crate) fn releases_book(&self) -> &ReleaseBook {

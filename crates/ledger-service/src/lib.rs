@@ -12,6 +12,7 @@ mod acts;
 pub mod alerts;
 mod answers;
 mod audit;
+mod backtest;
 pub mod breakdown;
 mod breaker;
 pub mod charges;
@@ -59,6 +60,10 @@ pub use acts::{Acted, ByHand};
 pub use alerts::{Alerts, AlertsOf, PlanAlerts};
 pub use answers::KeptAnswer;
 pub use audit::{AuditEntry, AuditQuery};
+pub use backtest::{
+    AccountGroups, Backtest, BacktestDemand, BacktestInput, BacktestStatus, Change, Denials, DeniedRequest, Groups,
+    HISTOGRAM_PERCENTS, HISTOGRAM_STEPS, PriceSums, PricingReport, Report, RunOut, ThrottlingReport, Unpriced,
+};
 pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageQuery, UsageSummary};
 pub use charges::{ChargeInput, Charged, Quoted};
 pub use clock::{SystemClock, TestClock};

@@ -12,6 +12,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The one source of time.
 pub trait Clock: Send + Sync {
@@ -41,6 +42,11 @@ pub trait PricingPlugin: Send + Sync {
     /// An implementation guards against a guest whose answers depend on what the instance saw before.
     fn price_all(&self, events: &[&UsageEvent]) -> Vec<Result<Quote, PricingError>> {
         events.iter().map(|event| self.price(event)).collect()
+    }
+
+    /// For how long yet it is not called at all, where it failed most of its calls.
+    fn cut_off(&self) -> Option<Duration> {
+        None
     }
 }
 

@@ -28,7 +28,7 @@ use crate::ports::{ConfigFormat, Described, PluginKind, PluginLibrary, PricingPl
 use history::Standing;
 use ledger_core::Digest;
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// The longest name of a plugin.
 const NAME_BYTES_MAX: usize = 100;
@@ -74,20 +74,22 @@ pub enum ReleaseMode {
 
 /// A plugin as it is called: measured, and cut off where it fails most of the time.
 pub fn watched_pricing(name: &Arc<str>, plugin: Arc<dyn PricingPlugin>) -> Binding<dyn PricingPlugin> {
+    let digest = plugin.digest();
     let measured = Arc::new(Measured::new(name, plugin));
     Binding {
         name: name.clone(),
-        plugin: Arc::new(Guarded::<dyn PricingPlugin>::new(name.clone(), measured)),
+        plugin: Arc::new(Guarded::<dyn PricingPlugin>::new(name.clone(), digest, measured)),
         shadow: None,
     }
 }
 
 /// The same for one that throttles.
 pub fn watched_throttling(name: &Arc<str>, plugin: Arc<dyn ThrottlingPlugin>) -> Binding<dyn ThrottlingPlugin> {
+    let digest = plugin.digest();
     let measured = Arc::new(Measured::throttling(name, plugin));
     Binding {
         name: name.clone(),
-        plugin: Arc::new(Guarded::<dyn ThrottlingPlugin>::new(name.clone(), measured)),
+        plugin: Arc::new(Guarded::<dyn ThrottlingPlugin>::new(name.clone(), digest, measured)),
         shadow: None,
     }
 }
@@ -98,6 +100,7 @@ impl Ledger {
     pub fn upload_version(&self, plugin: &str, component: &[u8], actor: &Actor) -> Result<Described, ServiceError> {
         check_name(plugin)?;
         let library = self.needed_library()?;
+        let _one_at_a_time = self.releases_book().uploading.lock().unwrap_or_else(PoisonError::into_inner);
         let described = library.describe(component).map_err(|unfit| rejected(plugin, unfit))?;
         let known = self.releases_book().kind_of(plugin).or_else(|| self.releases().kind_of(plugin));
         if let Some(known) = known.filter(|known| *known != described.kind) {
@@ -135,6 +138,7 @@ impl Ledger {
     ) -> Result<Digest, ServiceError> {
         check_name(plugin)?;
         let library = self.needed_library()?;
+        let _one_at_a_time = self.releases_book().uploading.lock().unwrap_or_else(PoisonError::into_inner);
         let json = library.read_config(text, format).map_err(|unfit| rejected(plugin, unfit))?;
         let live = || self.releases().pairs_of(plugin).first().map(|(digest, _)| *digest);
         let version = version.or_else(live).or_else(|| self.releases_book().newest_version(plugin));
@@ -169,6 +173,9 @@ impl Ledger {
             ReleaseMode::Shadow => (Step::Shadow, None),
         };
         let pair = (digest, config_digest);
+        if step != Step::Shadow {
+            self.must_have_passed(&slot, pair)?;
+        }
         let standing = book.standing(&slot).after(step, Some(pair), share_percent);
         let standing = standing.ok_or_else(|| ServiceError::field("mode", "does not go with what is sent"))?;
         let release = Release {
@@ -355,7 +362,7 @@ impl Ledger {
     }
 
     /// The plugin configuration that a release is for.
-    fn slot_of(&self, plugin: &str, named: Option<&str>) -> Result<Arc<str>, ServiceError> {
+    pub(crate) fn slot_of(&self, plugin: &str, named: Option<&str>) -> Result<Arc<str>, ServiceError> {
         let set = self.releases();
         let slots = set.slots_of(plugin);
         let list = || slots.iter().map(|slot| &**slot).collect::<Vec<_>>().join(", ");
@@ -375,7 +382,7 @@ impl Ledger {
         }
     }
 
-    fn must_have_version(&self, plugin: &str, digest: Digest) -> Result<(), ServiceError> {
+    pub(crate) fn must_have_version(&self, plugin: &str, digest: Digest) -> Result<(), ServiceError> {
         let is_live = self.releases().pairs_of(plugin).iter().any(|(known, _)| *known == digest);
         if is_live || self.releases_book().has_version(plugin, digest) {
             return Ok(());
@@ -383,7 +390,7 @@ impl Ledger {
         Err(ServiceError::VersionNotFound { plugin: plugin.into(), digest })
     }
 
-    fn needed_library(&self) -> Result<&dyn PluginLibrary, ServiceError> {
+    pub(crate) fn needed_library(&self) -> Result<&dyn PluginLibrary, ServiceError> {
         self.library().ok_or_else(|| ServiceError::Internal { detail: "there is no library of plugins".to_owned() })
     }
 

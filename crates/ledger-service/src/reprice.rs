@@ -215,7 +215,7 @@ impl Waiting {
 }
 
 /// The details of an entry, if they are those that it commits to; empty where there are none, or they were erased.
-fn details(recorded: &Recorded) -> Result<Details, String> {
+pub(crate) fn details(recorded: &Recorded) -> Result<Details, String> {
     let Some(salted) = &recorded.details else {
         return Ok(Details::default());
     };

@@ -12,13 +12,14 @@ use crate::ledger::Ledger;
 use crate::ports::throttling::{Action, Advice, Asked, Decision, Denial, Measure, Reading, ThrottlingPlugin, Window};
 use crate::releases::{Binding, Policy, Releases};
 use crate::writer::Written;
-use counters::{AccountCounters, CounterKey, Counts, UnderWay};
+use counters::{AccountCounters, Counts, UnderWay};
 use ledger_core::{Account, Amount, Timestamp, UsageEvent};
 use sliding::Counted;
 use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
-pub(crate) use counters::Counters;
+pub(crate) use counters::{CounterKey, Counters};
+pub(crate) use sliding::Sliding;
 
 /// What policies let callers know besides yes and no.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,18 @@ pub struct LimitSeen {
     pub left: u64,
     /// Until the first of what is counted leaves the window; 0 where nothing is counted.
     pub resets_in_ms: u32,
+    /// Whether the request itself is counted in it.
+    pub is_counted: bool,
+}
+
+impl Seen {
+    /// The request came to nothing, and counts no more.
+    pub(crate) fn take_back(&mut self) {
+        for limit in self.limits.iter_mut().filter(|limit| limit.is_counted) {
+            limit.left = limit.left.saturating_add(1).min(limit.limit);
+            limit.is_counted = false;
+        }
+    }
 }
 
 /// What is to be decided.
@@ -249,6 +262,7 @@ impl Ledger {
                 digest: policy.binding.plugin.digest(),
                 failure,
                 detail,
+                cut_off: policy.binding.plugin.cut_off(),
             })?;
             let is_no = matches!(decided, Decision::Deny(_));
             decisions.push(decided);
@@ -282,6 +296,7 @@ impl Ledger {
                         seconds: window.seconds,
                         left: limit.saturating_sub(reading.value),
                         resets_in_ms: reading.resets_in_ms,
+                        is_counted: counts_now,
                     });
                 }
             }
@@ -337,7 +352,7 @@ fn throttled(denial: &Denial) -> ServiceError {
 
 /// What is unspent of everything that there is in the cycle, in thousandths, rounded down: consumed ÷ (consumed +
 /// remaining + held) is what `used_share` says.
-fn remaining_permille(account: &Account) -> u32 {
+pub(crate) fn remaining_permille(account: &Account) -> u32 {
     let micros = |amount: Amount| i128::from(amount.micros().max(0));
     let left = micros(account.totals.remaining) + micros(account.totals.held);
     let all = left + micros(account.cycle.consumed);

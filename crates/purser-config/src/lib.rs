@@ -199,10 +199,23 @@ pub struct PluginConfig {
     pub json: String,
     /// Whether what is live is left to releases, so that there is no configuration here.
     pub by_release: bool,
+    /// The backtest that something must have passed before it is released for accounts.
+    pub backtest: Option<Backtest>,
     /// Where it stands, for whoever finds that the plugin refuses it.
     pub place: Place,
     /// The setting that holds what the plugin is configured with: `plugin_configs.NAME.config`, or `.file`.
     pub setting: String,
+}
+
+/// A backtest that is demanded before a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backtest {
+    /// Over how many days at least.
+    pub days: u16,
+    /// How far what all accounts pay together may change either way, in ten-thousandths; `None` for any.
+    pub total_change_e4_max: Option<u32>,
+    /// How far what any one account pays may change either way, in ten-thousandths; `None` for any.
+    pub account_change_e4_max: Option<u32>,
 }
 
 /// What prices what.

@@ -5,7 +5,9 @@
 
 use crate::library::{FileLibrary, Ready};
 use anyhow::{Context, anyhow};
-use ledger_service::{PlanRules, Policy, RateCard, Releases, Rule, Slot, watched_pricing, watched_throttling};
+use ledger_service::{
+    BacktestDemand, PlanRules, Policy, RateCard, Releases, Rule, Slot, watched_pricing, watched_throttling,
+};
 use plugin_host::{Limits, PluginHost, PrepareError};
 use purser_config::{Config, PluginConfig, Plugins, Problem, Problems};
 use std::fs;
@@ -35,7 +37,7 @@ pub(crate) fn releases(config: &Config, library: &FileLibrary) -> anyhow::Result
             if config.policies.iter().any(|policy| policy.throttles == plugin_config.name) {
                 releases.throttles.insert(name, Slot::by_release(plugin));
             } else {
-                releases.prices.insert(name, Slot::by_release(plugin));
+                releases.prices.insert(name, Slot::by_release(plugin).demanding(demanded(plugin_config)));
             }
             continue;
         }
@@ -50,7 +52,8 @@ pub(crate) fn releases(config: &Config, library: &FileLibrary) -> anyhow::Result
         let pair = kept.map_err(|error| anyhow!("{} cannot be kept: {error:?}", plugin_config.name))?;
         match library.made_ready(pair, &bytes, &plugin_config.json) {
             Ok(Ready::Pricing(ready)) => {
-                releases.prices.insert(name, Slot::configured(watched_pricing(&plugin, ready)));
+                let slot = Slot::configured(watched_pricing(&plugin, ready));
+                releases.prices.insert(name, slot.demanding(demanded(plugin_config)));
             }
             Ok(Ready::Throttling(ready)) => {
                 releases.throttles.insert(name, Slot::configured(watched_throttling(&plugin, ready)));
@@ -101,9 +104,20 @@ fn of_other_kinds(config: &Config, releases: &Releases) -> Vec<Problem> {
     let throttling = config.policies.iter().filter(|policy| releases.prices.contains_key(&*policy.throttles));
     let throttling = throttling
         .filter_map(|policy| problem(&policy.throttles, &format!("the policy {}", policy.name), "prices", "throttle"));
-    let mut problems: Vec<Problem> = pricing.chain(throttling).collect();
+    let demanding = config.plugin_configs.iter().filter(|known| known.backtest.is_some());
+    let demanding = demanding.filter(|known| releases.throttles.contains_key(&*known.name)).map(|known| {
+        let setting = setting_of(known, "backtest");
+        known.place.problem(&setting, format!("{} throttles, and has no prices that could change", known.plugin))
+    });
+    let mut problems: Vec<Problem> = pricing.chain(throttling).chain(demanding).collect();
     problems.dedup();
     problems
+}
+
+/// The backtest that a plugin configuration demands before a release.
+fn demanded(plugin_config: &PluginConfig) -> Option<BacktestDemand> {
+    let purser_config::Backtest { days, total_change_e4_max, account_change_e4_max } = plugin_config.backtest?;
+    Some(BacktestDemand { days, total_change_e4_max, account_change_e4_max })
 }
 
 /// Everything that is wrong with the components of a configuration and with what they are configured with. Nothing is
@@ -165,8 +179,13 @@ fn refused(plugin_config: &PluginConfig, error: PrepareError) -> Vec<Problem> {
 
 /// The setting that names the plugin, beside the one that configures it.
 fn plugin_setting(plugin_config: &PluginConfig) -> String {
+    setting_of(plugin_config, "plugin")
+}
+
+/// A setting beside the one that configures the plugin.
+fn setting_of(plugin_config: &PluginConfig, name: &str) -> String {
     let table = plugin_config.setting.rsplit_once('.').map_or("plugin_configs", |(table, _)| table);
-    format!("{table}.plugin")
+    format!("{table}.{name}")
 }
 
 /// The bytes of a component, from the folders of the configuration, or from beside the program.

@@ -16,7 +16,7 @@ pub use sender::Anywhere;
 
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
 use ledger_service::ports::throttling::{Measure, Scope, ThrottlingPlugin};
-use ledger_service::ports::{PricingPlugin, Random};
+use ledger_service::ports::{Clock, PricingPlugin, Random};
 use ledger_service::top_ups::PlanTopUps;
 use ledger_service::{
     AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, PlanRules, Policy, RateCard,
@@ -148,13 +148,31 @@ impl Kit {
         Self::with_top_ups(store, settings, PlanTopUps::default())
     }
 
+    /// Another process over the store and the library of a ledger, at the same time of the clock.
+    pub fn sharing(other: &Self) -> Self {
+        let clock = Arc::new(TestClock::new(other.clock.now()));
+        let plugin = other.plugin.clone();
+        Self::of(other.store.clone(), settings(), PlanTopUps::default(), clock, plugin, other.library.clone())
+    }
+
     /// The same, with plans whose accounts buy by themselves.
     pub fn with_top_ups(store: Arc<FaultyStore<MemoryStore>>, settings: Settings, top_ups: PlanTopUps) -> Self {
         let clock = Arc::new(TestClock::new(Timestamp::parse_rfc3339(START).unwrap()));
         let plugin = Arc::new(PerUnit::default());
+        let library = Arc::new(Shelf::new(plugin.clone()));
+        Self::of(store, settings, top_ups, clock, plugin, library)
+    }
+
+    fn of(
+        store: Arc<FaultyStore<MemoryStore>>,
+        settings: Settings,
+        top_ups: PlanTopUps,
+        clock: Arc<TestClock>,
+        plugin: Arc<PerUnit>,
+        library: Arc<Shelf>,
+    ) -> Self {
         let releases = releases(plugin.clone());
         let dyn_store: Arc<dyn LedgerStore> = store.clone();
-        let library = Arc::new(Shelf::new(plugin.clone()));
         let parts = Parts {
             store: dyn_store,
             clock: clock.clone(),

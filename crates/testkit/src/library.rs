@@ -1,9 +1,9 @@
 //! A library in memory, whose components are a line of text each.
 
-use crate::PerUnit;
+use crate::{AtMost, PerUnit};
 use ledger_core::{Amount, Digest, UsageEvent};
 use ledger_service::ServiceError;
-use ledger_service::ports::throttling::ThrottlingPlugin;
+use ledger_service::ports::throttling::{Measure, Scope, ThrottlingPlugin};
 use ledger_service::ports::{
     CallLimits, ConfigFormat, Described, PluginFailure, PluginKind, PluginLibrary, PricingError, PricingPlugin, Quote,
     Unfit,
@@ -13,8 +13,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Has one plugin, whose bytes are made up, until it is told that something happened to it; and what was uploaded. A
-/// component that is uploaded is a text: `times 3` prices everything at three times what the one plugin does, `fails` fails,
-/// `throttles` is none that prices. Configurations are JSON objects; one with a member `wrong` is refused.
+/// component that is uploaded is a text: `times 3` prices everything at three times what the one plugin does, `times 21/20`
+/// at a twentieth more, `times 3 refusing m` without a price for the model `m`, `times 3 failing m` as one that fails over
+/// it; `fails` fails. One that throttles is `throttles`, which cannot be run, or `at most 2 requests account 60`, with
+/// another measure (`micros`, `holds`) or scope (`agent`). Configurations are JSON objects; one with a member `wrong` is
+/// refused.
 #[derive(Debug)]
 pub struct Shelf {
     plugin: Arc<PerUnit>,
@@ -75,12 +78,22 @@ impl PricingPlugin for Uploaded {
     }
 
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
-        let Some(times) = self.text.strip_prefix("times ").and_then(|times| times.parse::<i64>().ok()) else {
-            return Err(PricingError::Failed(PluginFailure::Trap, "unreachable".to_owned()));
-        };
+        let failed = || Err(PricingError::Failed(PluginFailure::Trap, "unreachable".to_owned()));
+        let words: Vec<&str> = self.text.split(' ').collect();
+        let ["times", times, rest @ ..] = &words[..] else { return failed() };
+        match rest {
+            ["refusing", model] if event.model.as_deref() == Some(model) => {
+                let (model, activity) = (event.model.clone(), event.activity.clone());
+                return Err(PricingError::Unpriced { model, activity, unit: None });
+            }
+            ["failing", model] if event.model.as_deref() == Some(model) => return failed(),
+            _ => {}
+        }
+        let (times, over) = times.split_once('/').unwrap_or((times, "1"));
+        let (times, over): (i64, i64) = (times.parse().unwrap(), over.parse().unwrap());
         let mut quote = self.plugin.price(event)?;
         for item in &mut quote.items {
-            item.credits = Amount::from_micros(item.credits.micros() * times).unwrap();
+            item.credits = Amount::from_micros(item.credits.micros() * times / over).unwrap();
         }
         Ok(quote)
     }
@@ -97,8 +110,18 @@ impl PluginLibrary for Shelf {
         Ok(is_there.then(|| self.plugin.clone() as Arc<dyn PricingPlugin>))
     }
 
-    fn throttling(&self, _: Digest, _: Digest) -> Result<Option<Arc<dyn ThrottlingPlugin>>, ServiceError> {
-        Ok(None)
+    fn throttling(&self, digest: Digest, _: Digest) -> Result<Option<Arc<dyn ThrottlingPlugin>>, ServiceError> {
+        let Some(text) = self.text_of(digest) else { return Ok(None) };
+        let words: Vec<&str> = text.split(' ').collect();
+        let ["at", "most", limit, measure, scope, seconds] = words[..] else { return Ok(None) };
+        let measure = match measure {
+            "micros" => Measure::MicroCreditsSpent,
+            "holds" => Measure::OpenHolds,
+            _ => Measure::Requests,
+        };
+        let scope = if scope == "agent" { Scope::Agent } else { Scope::Account };
+        let policy = AtMost::new(limit.parse().unwrap(), measure, scope, seconds.parse().unwrap());
+        Ok(Some(Arc::new(policy)))
     }
 
     fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError> {
@@ -121,6 +144,7 @@ impl PluginLibrary for Shelf {
             "throttles" => (PluginKind::Throttling, "throttling-plugin"),
             "fails" => (PluginKind::Pricing, "pricing-plugin"),
             times if times.starts_with("times ") => (PluginKind::Pricing, "pricing-plugin"),
+            most if most.starts_with("at most ") => (PluginKind::Throttling, "throttling-plugin"),
             other => return Err(Unfit::Component(format!("{other:?} is no component"))),
         };
         Ok(Described {

@@ -1,6 +1,6 @@
 //! What `cargo xtask bench` can be asked for, and what that comes to.
 
-use super::overload::Lengths;
+use super::{overload, swap};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -31,11 +31,22 @@ pub(crate) enum Group {
     Reads,
     /// Four times what is sustained, for a minute
     Overload,
+    /// Prices that are released every second under load
+    Swap,
 }
 
 impl Group {
-    const ALL: [Self; 8] =
-        [Self::Peers, Self::Single, Self::One, Self::Batch, Self::Hot, Self::Fill, Self::Reads, Self::Overload];
+    const ALL: [Self; 9] = [
+        Self::Peers,
+        Self::Single,
+        Self::One,
+        Self::Batch,
+        Self::Hot,
+        Self::Fill,
+        Self::Reads,
+        Self::Overload,
+        Self::Swap,
+    ];
     /// Those that are measured against a peer.
     const AGAINST_PEERS: [Self; 4] = [Self::Single, Self::One, Self::Batch, Self::Hot];
 }
@@ -90,6 +101,7 @@ pub(super) struct Plan {
     pub(super) variant: Duration,
     pub(super) batch_variant: Duration,
     pub(super) rounds: u32,
+    swap_part: Duration,
     pub(super) fill_charges: u64,
     pub(super) fill_accounts: u64,
     groups: BTreeSet<Group>,
@@ -117,9 +129,14 @@ impl Plan {
     }
 
     /// How long the parts of an overload take.
-    pub(super) fn overload(&self) -> Lengths {
+    pub(super) fn overload(&self) -> overload::Lengths {
         let rush = if self.batch_variant == BATCH_SUSTAINED_QUICK { Duration::from_secs(10) } else { RUSH };
-        Lengths { sustained: self.variant, rush }
+        overload::Lengths { sustained: self.variant, rush }
+    }
+
+    /// How prices are released under load.
+    pub(super) fn swap(&self) -> swap::Lengths {
+        swap::Lengths { part: self.swap_part, rounds: self.rounds }
     }
 
     /// Whether a large ledger is needed.
@@ -135,6 +152,7 @@ impl Options {
         Plan {
             variant: Duration::from_secs(or(self.seconds, 2, 7)),
             batch_variant: if self.quick { BATCH_SUSTAINED_QUICK } else { BATCH_SUSTAINED },
+            swap_part: Duration::from_secs(or(self.seconds, 4, 10)),
             rounds: self.rounds.unwrap_or(if self.quick { 1 } else { 3 }),
             fill_charges: or(self.fill, 200_000, 10_000_000),
             fill_accounts: or(self.fill_accounts, 2_000, 100_000),

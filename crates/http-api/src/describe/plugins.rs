@@ -2,10 +2,13 @@
 
 use super::spending::PageQuery;
 use super::{Description, Part, Tag};
+use crate::backtests::BacktestAnswer;
 use crate::plugins::{ConfigAnswer, PluginAnswer, ReleaseAnswer, ShadowAnswer, VersionAnswer};
 use crate::problem::kinds;
 use crate::router::PageAnswer;
-use crate::shapes::{DigestText, ReleaseModeName, Text};
+use crate::shapes::{AccountId, ConfigOrDigest, DigestText, ReleaseModeName, SharePercent, Text};
+use crate::wire::Shown;
+use ledger_core::Timestamp;
 use schemars::JsonSchema;
 
 pub(super) const ALL: Part = &[
@@ -19,7 +22,48 @@ pub(super) const ALL: Part = &[
     ("endShadow", end_shadow),
     ("getPluginVersion", get_plugin_version),
     ("getPluginConfig", get_plugin_config),
+    ("startBacktest", start_backtest),
+    ("listBacktests", list_backtests),
+    ("getBacktest", get_backtest),
+    ("cancelBacktest", cancel_backtest),
 ];
+
+/// What is to be tried, and on what.
+#[derive(JsonSchema)]
+#[schemars(rename = "NewBacktest", deny_unknown_fields)]
+#[allow(dead_code, reason = "it describes what is read by hand")]
+struct NewBacktest {
+    /// The plugin.
+    plugin: Text,
+    /// The plugin configuration, where the plugin has several.
+    plugin_config: Option<Text>,
+    /// The component; what is live where it is left out.
+    digest: Option<DigestText>,
+    /// Its configuration; what is live where it is left out.
+    config_digest: Option<DigestText>,
+    /// The same, or the configuration itself, which is then tried and kept like one that is uploaded.
+    config: Option<ConfigOrDigest>,
+    /// What happened at this time or later; 30 days before the end where it is left out, or as many as the plugin
+    /// configuration demands.
+    from: Option<Shown<Timestamp>>,
+    /// What happened before this time; everything up to now where it is left out or in the future.
+    to: Option<Shown<Timestamp>>,
+    /// Only these accounts; one over some accounts does not count where a release demands one.
+    #[schemars(length(min = 1, max = 1000))]
+    accounts: Option<Vec<AccountId>>,
+    /// How much of one core it may take; 50 where it is left out.
+    cpu_percent: Option<SharePercent>,
+    /// Why.
+    reason: Option<Text>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "it describes what is read by hand")]
+struct WaitQuery {
+    /// Answers once it has ended, or after so many seconds.
+    #[schemars(range(min = 0, max = 60))]
+    wait_seconds: Option<u64>,
+}
 
 /// What is to be released.
 #[derive(JsonSchema)]
@@ -121,7 +165,7 @@ fn release() -> Description {
         r#"{"digest":"sha256:01f8e7078a32c1d31b713c6e1a9edaa72fd680e39d2191c59ebb41060e8f7f53","mode":"live","reason":"new list prices"}"#,
     )
     .answers::<ReleaseAnswer<'_>>(201, "It is in effect.")
-    .refuses(&[kinds::PLUGIN_REJECTED, kinds::PLUGIN_NOT_FOUND])
+    .refuses(&[kinds::PLUGIN_REJECTED, kinds::PLUGIN_NOT_FOUND, kinds::BACKTEST_REQUIRED])
 }
 
 fn roll_back() -> Description {
@@ -184,4 +228,58 @@ fn get_plugin_config() -> Description {
     )
     .answers::<serde_json::Value>(200, "The configuration.")
     .refuses(&[kinds::CONFIG_NOT_FOUND])
+}
+
+fn start_backtest() -> Description {
+    Description::new(
+        Tag::Plugins,
+        "Try a plugin on what was recorded",
+        "A version with a configuration, before anybody pays by it. One that prices is asked again for the price of every \
+         charge of a period, and one that throttles is asked about every request: the answer says what would have been \
+         charged or denied, to whom, and who would have run out of credits, and when. Nothing is written to any journal. \
+         One backtest runs at a time, beside the traffic, and eight may wait; the newest are remembered until the server \
+         stops. One that prices, over all accounts, is on record, so that a release can be held to it.",
+    )
+    .body::<NewBacktest>(
+        r#"{"plugin":"per-unit","digest":"sha256:01f8e7078a32c1d31b713c6e1a9edaa72fd680e39d2191c59ebb41060e8f7f53","from":"2026-10-01T00:00:00Z","reason":"new list prices"}"#,
+    )
+    .answers::<BacktestAnswer<'_>>(202, "It waits for its turn; `Location` says where it is read.")
+    .refuses(&[kinds::PLUGIN_REJECTED, kinds::PLUGIN_NOT_FOUND, kinds::ACCOUNT_NOT_FOUND])
+}
+
+fn list_backtests() -> Description {
+    Description::new(
+        Tag::Plugins,
+        "List backtests",
+        "Those that are remembered, newest first, without what they found.",
+    )
+    .query::<PageQuery>()
+    .answers::<PageAnswer<BacktestAnswer<'_>>>(200, "A page of them.")
+}
+
+fn get_backtest() -> Description {
+    Description::new(
+        Tag::Plugins,
+        "Read a backtest",
+        "How far it has come, and once it is done what it found. Refunds, grants, expiries and holds are taken as they were \
+         recorded, and so is every charge, also where the account would have run out before it. As `text/html` it is a \
+         page for people, whole in itself, and as `text/plain` a report for a terminal.",
+    )
+    .path("id", "The backtest.", "bt_0303030303030303")
+    .query::<WaitQuery>()
+    .answers::<BacktestAnswer<'_>>(200, "The backtest.")
+    .or_bytes("text/html")
+    .or_bytes("text/plain")
+    .refuses(&[kinds::BACKTEST_NOT_FOUND])
+}
+
+fn cancel_backtest() -> Description {
+    Description::new(
+        Tag::Plugins,
+        "Call a backtest off",
+        "It goes no further, and is still listed. One that has ended is left as it is.",
+    )
+    .path("id", "The backtest.", "bt_0303030303030303")
+    .answers::<BacktestAnswer<'_>>(200, "It is called off, or had ended.")
+    .refuses(&[kinds::BACKTEST_NOT_FOUND])
 }

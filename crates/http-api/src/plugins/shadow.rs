@@ -7,11 +7,10 @@ use crate::entries::UsageAnswer;
 use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::router::{Api, Segment};
-use crate::wire::{Shown, json};
+use crate::wire::{Shown, credits, json};
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
-use ledger_core::amount::AMOUNT_MICROS_MAX;
 use ledger_core::{Amount, Timestamp};
 use ledger_service::{Difference, ServiceError, ShadowReport, ShadowSums};
 use schemars::JsonSchema;
@@ -103,13 +102,6 @@ impl<'a> ShadowAnswer<'a> {
             differences: report.differences.iter().map(DifferenceAnswer::new).collect(),
         }
     }
-}
-
-/// A sum that is shown; beyond the range of amounts, the largest there is.
-fn credits(micros: i128) -> Shown<Amount> {
-    let amount = i64::try_from(micros).ok().and_then(Amount::from_micros);
-    let most = Amount::from_micros(AMOUNT_MICROS_MAX).unwrap_or_default();
-    Shown(amount.unwrap_or(if micros < 0 { most.negated() } else { most }))
 }
 
 /// What some of the events cost, and would have cost.

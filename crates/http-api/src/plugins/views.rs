@@ -4,13 +4,13 @@ use crate::fields::Fields;
 use crate::problem::Problem;
 use crate::router::{Api, Page, Segment};
 use crate::shapes::{PluginKindName, ReleaseStep};
-use crate::wire::{Shown, json};
+use crate::wire::{Percent, Shown, json};
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use ledger_core::{Digest, Timestamp};
 use ledger_service::ports::PluginKind;
-use ledger_service::{Pair, PluginView, Release, ReleasedView, SlotView, Upload};
+use ledger_service::{BacktestDemand, Pair, PluginView, Release, ReleasedView, SlotView, Upload};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
@@ -82,6 +82,8 @@ struct SlotAnswer<'a> {
     shadow: Option<PairAnswer>,
     /// What the configuration file says.
     configured: Option<PairAnswer>,
+    /// The backtest that something must have passed before it is released live or on a share; null where none is demanded.
+    backtest_required: Option<DemandAnswer>,
 }
 
 impl<'a> SlotAnswer<'a> {
@@ -93,6 +95,29 @@ impl<'a> SlotAnswer<'a> {
             share_percent: slot.share.map(|(_, percent)| percent),
             shadow: slot.shadow.map(PairAnswer::new),
             configured: slot.configured.map(PairAnswer::new),
+            backtest_required: slot.demands.map(DemandAnswer::new),
+        }
+    }
+}
+
+/// The backtest that is demanded before a release.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "BacktestRequired")]
+struct DemandAnswer {
+    /// Over how many days at least.
+    days: u16,
+    /// How far what all pay together may change either way, in percent; null for any.
+    total_change_percent_max: Option<Shown<Percent>>,
+    /// How far what any one account pays may change either way, in percent; null for any.
+    account_change_percent_max: Option<Shown<Percent>>,
+}
+
+impl DemandAnswer {
+    fn new(demand: BacktestDemand) -> Self {
+        Self {
+            days: demand.days,
+            total_change_percent_max: demand.total_change_e4_max.map(|e4| Shown(Percent(e4))),
+            account_change_percent_max: demand.account_change_e4_max.map(|e4| Shown(Percent(e4))),
         }
     }
 }

@@ -258,6 +258,18 @@ kinds! {
         [member("plugin_config", Shape::Text, "The plugin configuration.")]
         "What is live is what the configuration file says, or was never released."
         "Release what should be live.";
+    BACKTEST_NOT_FOUND = NOT_FOUND "backtest-not-found" "There is no such backtest"
+        [member("backtest", Shape::Text, "The backtest asked for.")]
+        "No backtest has this id, or it is forgotten: the newest are remembered until the server stops."
+        "`GET /v1/backtests` lists them.";
+    BACKTEST_REQUIRED = CONFLICT "backtest-required" "A backtest must be passed first"
+        [member("plugin_config", Shape::Text, "The plugin configuration that demands it."),
+         member("reason", Shape::Text, "What there is instead."),
+         member("days", Shape::Whole, "Over how many days it must be at least."),
+         member("total_change_percent_max", Shape::TextOrNull, "How far what all pay together may change, in percent; null for any."),
+         member("account_change_percent_max", Shape::TextOrNull, "How far what any one account pays may change, in percent; null for any.")]
+        "The configuration file demands that a version with its configuration has been tried on what was recorded before it is released for accounts: over all accounts, up to a week ago or later, with a price for every charge, and within these tolerances."
+        "`POST /v1/backtests` tries it, and its result says how far prices change.";
 
     // The server.
     MAINTENANCE_RUNNING = CONFLICT "maintenance-running" "Such work is running already"

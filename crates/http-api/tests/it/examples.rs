@@ -48,7 +48,9 @@ impl Server {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let webhook = text(&webhook["id"]);
         let delivery = server.delivery(&webhook).await;
+        let backtest = server.post("/v1/backtests", json!({ "plugin": "per-unit" })).await;
         server.known = vec![
+            (&["getBacktest", "cancelBacktest"], "id", text(&backtest["backtest"])),
             (&["revokeKey"], "id", text(&key["id"])),
             (&["openPortal"], "token", text(&token["token"])),
             (

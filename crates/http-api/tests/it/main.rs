@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "test code: panicking is how it fails")]
 
 mod authorisation;
+mod backtests;
 mod bad_input;
 mod bodies;
 mod client;

@@ -21,6 +21,8 @@ pub(crate) struct ReleaseBook {
     state: Mutex<State>,
     /// Held by whoever changes what is released, from the look at it to its effect.
     pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Held by whoever tries an upload, which compiles it: one at a time leaves cores to requests.
+    pub(crate) uploading: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +82,7 @@ impl ReleaseBook {
                 uploads.insert(name, upload);
             }
         }
-        Ok(Self { state: Mutex::new(state), changing: tokio::sync::Mutex::new(()) })
+        Ok(Self { state: Mutex::new(state), ..Self::default() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -1,5 +1,6 @@
 //! What is live: one set of rate cards, policies and released plugins, which each request sees whole from start to end.
 
+use crate::backtest::BacktestDemand;
 use crate::ports::throttling::ThrottlingPlugin;
 use crate::ports::{PluginKind, PricingPlugin};
 use crate::rate_card::{RateCard, matches};
@@ -62,6 +63,8 @@ pub struct Slot<T: ?Sized> {
     pub live: Option<Binding<T>>,
     /// What is live on a share of accounts.
     pub share: Option<Share<T>>,
+    /// The backtest that something must have passed before it is released for accounts.
+    pub demands: Option<BacktestDemand>,
 }
 
 /// A release on a share of accounts.
@@ -88,12 +91,24 @@ pub type Pair = (Digest, Digest);
 impl<T: ?Sized> Slot<T> {
     /// A slot of which what the configuration says is live.
     pub fn configured(binding: Binding<T>) -> Self {
-        Self { plugin: binding.name.clone(), configured: Some(binding.clone()), live: Some(binding), share: None }
+        Self {
+            plugin: binding.name.clone(),
+            configured: Some(binding.clone()),
+            live: Some(binding),
+            share: None,
+            demands: None,
+        }
     }
 
     /// A slot of which nothing is live before the first release.
     pub fn by_release(plugin: Arc<str>) -> Self {
-        Self { plugin, configured: None, live: None, share: None }
+        Self { plugin, configured: None, live: None, share: None, demands: None }
+    }
+
+    /// The same, where something must have passed a backtest before it is released for accounts.
+    #[must_use]
+    pub fn demanding(self, demands: Option<BacktestDemand>) -> Self {
+        Self { demands, ..self }
     }
 
     /// What is live for an account.
@@ -143,9 +158,13 @@ fn place_of(slot: &str, account: &str) -> u64 {
 impl Releases {
     /// What prices an event; `None` where nothing does.
     pub fn find(&self, event: &UsageEvent) -> Option<&Binding> {
-        let card = self.rate_cards.get(&self.plans.get(&*event.plan)?.rate_card)?;
-        let slot = card.find(&event.activity, event.model.as_deref())?;
+        let slot = self.slot_for(&event.plan, &event.activity, event.model.as_deref())?;
         self.prices.get(slot)?.for_account(slot, &event.account)
+    }
+
+    /// The plugin configuration that prices such events; `None` where no rule does.
+    pub(crate) fn slot_for(&self, plan: &str, activity: &str, model: Option<&str>) -> Option<&Arc<str>> {
+        self.rate_cards.get(&self.plans.get(plan)?.rate_card)?.find(activity, model)
     }
 
     /// What throttles an event, in order.
@@ -212,6 +231,11 @@ impl Releases {
         price.or_else(throttle)
     }
 
+    /// The backtest that a plugin configuration demands.
+    pub(crate) fn demand_of(&self, slot: &str) -> Option<BacktestDemand> {
+        self.prices.get(slot)?.demands
+    }
+
     /// Whether the configuration file says something for a plugin configuration.
     pub(crate) fn is_configured(&self, slot: &str) -> bool {
         self.prices.get(slot).is_some_and(|slot| slot.configured.is_some())
@@ -245,6 +269,7 @@ impl<T: ?Sized> Clone for Slot<T> {
             configured: self.configured.clone(),
             live: self.live.clone(),
             share: self.share.clone(),
+            demands: self.demands,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What there is of plugins, for whoever operates them.
 
+use crate::backtest::BacktestDemand;
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
 use crate::ports::PluginKind;
@@ -39,6 +40,8 @@ pub struct SlotView {
     pub shadow: Option<Pair>,
     /// What the configuration file says.
     pub configured: Option<Pair>,
+    /// The backtest that something must have passed before it is released for accounts.
+    pub demands: Option<BacktestDemand>,
 }
 
 /// A version with a configuration that is live.
@@ -129,5 +132,6 @@ fn view_of<T: ?Sized>(
             .map(|share| (released(pair_of(&share.binding), &[super::Step::Share]), share.percent)),
         shadow,
         configured,
+        demands: slot.demands,
     }
 }

@@ -43,6 +43,17 @@ impl CounterKey {
     /// The counter that a window of a policy means for an event. Another configuration with the same window goes on with
     /// it.
     pub(crate) fn new(policy: &Policy, window: &Window, event: &UsageEvent) -> Self {
+        Self::named(policy, window, &event.activity, event.agent.as_ref(), event.model.as_ref())
+    }
+
+    /// The counter that a window of a policy means for what has these names.
+    pub(crate) fn named(
+        policy: &Policy,
+        window: &Window,
+        activity: &Arc<str>,
+        agent: Option<&Arc<str>>,
+        model: Option<&Arc<str>>,
+    ) -> Self {
         Self {
             policy: policy.name.clone(),
             window: window.name.clone(),
@@ -51,11 +62,16 @@ impl CounterKey {
             seconds: window.seconds,
             of: match window.scope {
                 Scope::Account => None,
-                Scope::Agent => event.agent.clone(),
-                Scope::Model => event.model.clone(),
-                Scope::Activity => Some(event.activity.clone()),
+                Scope::Agent => agent.cloned(),
+                Scope::Model => model.cloned(),
+                Scope::Activity => Some(activity.clone()),
             },
         }
+    }
+
+    /// The counter that those share which are too many to be told apart.
+    pub(crate) fn shared(&self) -> Self {
+        Self { of: None, ..self.clone() }
     }
 
     pub(crate) fn measure(&self) -> Measure {
@@ -279,7 +295,7 @@ impl Counts {
     /// Counts a request.
     pub(crate) fn add(&mut self, key: &CounterKey, now: Timestamp) -> (CounterKey, Counted) {
         let is_full = self.requests.len() >= COUNTERS_PER_ACCOUNT_MAX && !self.requests.contains_key(key);
-        let key = if is_full { CounterKey { of: None, ..key.clone() } } else { key.clone() };
+        let key = if is_full { key.shared() } else { key.clone() };
         let sliding = self.requests.entry(key.clone()).or_insert_with(|| Sliding::new(key.seconds));
         (key, sliding.add(now.millis(), 1))
     }

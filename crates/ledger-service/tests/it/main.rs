@@ -1,6 +1,7 @@
 //! The use cases over a store in memory.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
+mod backtesting;
 mod books;
 mod breakdown;
 mod charging;
@@ -10,6 +11,7 @@ mod open_holds;
 mod outages;
 mod reading;
 mod receipts;
+mod releases;
 mod repricing;
 mod telling;
 mod throttling;

@@ -8,12 +8,12 @@ use std::fmt::Write;
 
 /// The fuel of calls, and the most that any of the samples takes.
 const FUEL: &str = "\
-per-model-rates chat 14659
-per-model-rates free 9125
-call-minutes call 8843
-call-minutes unanswered 5858
-per-model-rates samples 78072
-call-minutes samples 76577
+per-model-rates chat 14662
+per-model-rates free 9186
+call-minutes call 8912
+call-minutes unanswered 5921
+per-model-rates samples 78075
+call-minutes samples 76593
 rate-limits samples 106030
 lead-score-gate samples 102480
 call-duration-limit samples 102438

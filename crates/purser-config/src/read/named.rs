@@ -3,7 +3,7 @@
 use crate::layers::Inputs;
 use crate::node::{Node, Problem, Value};
 use crate::section::{Section, amount, did_you_mean, flag, not_exact, positive_amount, text, whole};
-use crate::{AutoTopUp, Pack, PlanConfig, PluginConfig, Policy, RateCard, Rule, currencies, plugin_configs};
+use crate::{AutoTopUp, Backtest, Pack, PlanConfig, PluginConfig, Policy, RateCard, Rule, currencies, plugin_configs};
 use ledger_core::{Amount, FirstCycle, Period, Plan, Rollover};
 
 pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inputs<'_>) -> PluginConfig {
@@ -50,7 +50,37 @@ pub(super) fn plugin_config(name: &str, section: &mut Section<'_>, inputs: &Inpu
     if by_release && !json.is_empty() {
         section.problem("by_release", "stands beside a configuration; keep one of them");
     }
-    PluginConfig { name: name.to_owned(), plugin, json, by_release, place: section.place(), setting }
+    let backtest = backtest(section);
+    PluginConfig { name: name.to_owned(), plugin, json, by_release, backtest, place: section.place(), setting }
+}
+
+/// Most days over which a backtest may be demanded: ten years.
+const BACKTEST_DAYS_MAX: u64 = 3660;
+
+/// The backtest that a release must have passed, where one is demanded.
+fn backtest(section: &mut Section<'_>) -> Option<Backtest> {
+    let node = section.take("backtest")?;
+    let path = section.key("backtest");
+    let Value::Table(members) = node.value else {
+        section.problem_at(&node.place, "backtest", format!("must be a table, not {}", node.value.kind()));
+        return None;
+    };
+    let mut section = Section::new(&path, node.place, members, section.problems());
+    let backtest = Backtest {
+        days: section.required("days", whole(1..=BACKTEST_DAYS_MAX)),
+        total_change_e4_max: section.optional("total_change_percent_max", percent_e4),
+        account_change_e4_max: section.optional("account_change_percent_max", percent_e4),
+    };
+    section.finish();
+    Some(backtest)
+}
+
+/// Reads percent as ten-thousandths.
+fn percent_e4(value: &Value) -> Result<u32, String> {
+    const RULE: &str = "must be from 0 to 1000 percent, with at most two decimals, such as \"2.5\"";
+    let micros = amount(value)?.micros();
+    let e4 = u32::try_from(micros / 10_000).ok().filter(|e4| *e4 <= 100_000);
+    e4.filter(|_| micros % 10_000 == 0).ok_or_else(|| RULE.to_owned())
 }
 
 /// Reads a plugin's name, which is that of a file too: one that leads out of its folder is none.

@@ -66,7 +66,10 @@ fn described(config: &Config) -> Vec<String> {
     } = config;
     let sections: [&dyn Debug; 8] = [server, storage, ledger, idempotency, events, webhooks, plugins, custom_credits];
     let mut lines: Vec<String> = sections.iter().map(|section| format!("{section:?}")).collect();
-    let plugin_config = |c: &PluginConfig| format!("PluginConfig {} of {}: {}", c.name, c.plugin, c.json);
+    let plugin_config = |c: &PluginConfig| {
+        let demands = c.backtest.map(|backtest| format!(" demands {backtest:?}")).unwrap_or_default();
+        format!("PluginConfig {} of {}: {}{demands}", c.name, c.plugin, c.json)
+    };
     lines.extend(plugin_configs.iter().map(plugin_config));
     lines.extend(rate_cards.iter().map(|card| format!("{card:?}")));
     lines.extend(policies.iter().map(|policy| format!("{policy:?}")));

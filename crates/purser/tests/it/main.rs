@@ -3,6 +3,7 @@
 
 mod books;
 mod command_line;
+mod containment;
 mod keys;
 mod maintenance;
 mod monitoring;
@@ -10,7 +11,9 @@ mod outages;
 mod outsiders;
 mod plugin_projects;
 mod plugins;
+mod raw;
 mod receipts;
+mod releases;
 mod server;
 mod serving;
 mod trace;

@@ -95,6 +95,8 @@ async fn whatever_is_sent_is_answered_as_the_document_says() {
     schemathesis.current_dir(work.path());
     schemathesis.arg("--config-file").arg(clients().join("schemathesis.toml"));
     schemathesis.args(["run", &format!("{}/openapi.json", server.url)]).env("PURSER_KEY", ADMIN_KEY);
+    schemathesis.env("PYTHONPATH", clients()).env("SCHEMATHESIS_HOOKS", "schemathesis_hooks");
+    schemathesis.env("PYTHONDONTWRITEBYTECODE", "1");
     let tried = tokio::task::spawn_blocking(move || succeeds(&mut schemathesis));
     // Streams of events have something to tell meanwhile.
     let mut ticks = tokio::time::interval(Duration::from_millis(20));

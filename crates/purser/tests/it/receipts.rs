@@ -14,7 +14,7 @@ use trace_replay::client::{Call, Client};
 
 /// What `purser verify` says, which must end so.
 #[track_caller]
-fn verified(data: &Path, arguments: &[&str], code: i32) -> String {
+pub(crate) fn verified(data: &Path, arguments: &[&str], code: i32) -> String {
     let output = purser().args(["verify", "--key", ADMIN_KEY, "--data"]).arg(data).args(arguments).output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{said}");

@@ -54,6 +54,11 @@ impl Server {
         panic!("the server ended before it listened: {:?}", child.wait().unwrap());
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A caller with the administrator's key.
     pub(crate) fn client(&self) -> Client {
         self.client_with(ADMIN_KEY)

@@ -9,12 +9,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 pub struct Hostile {
     /// Misbehave in this way, whatever the model.
     always: Option<String>,
+    /// Price no more messages than a sum can hold, so that no sample shows what it is.
+    is_careful: bool,
 }
 
 static CALLS: AtomicI64 = AtomicI64::new(0);
 
 impl PricingPlugin for Hostile {
     fn configure(config: &str) -> Result<Self, Vec<ConfigProblem>> {
+        // A server takes nothing but tables as configurations.
+        let table = config.strip_prefix("{\"does\":").and_then(|rest| rest.strip_suffix('}'));
+        let config = table.unwrap_or(config);
         match config {
             "\"loop\"" => spin(),
             "\"panic\"" => panic!("no"),
@@ -22,11 +27,12 @@ impl PricingPlugin for Hostile {
             _ => {}
         }
         let always = config.strip_prefix("\"always ").and_then(|rest| rest.strip_suffix('"'));
-        Ok(Self { always: always.map(str::to_owned) })
+        Ok(Self { always: always.map(str::to_owned), is_careful: config == "\"careful\"" })
     }
 
     fn price(&self, event: &UsageEvent) -> Result<Quote, Refusal> {
         let messages = event.quantities.first().map_or(0, |quantity| quantity.amount);
+        let messages = if self.is_careful { messages.min(1_000_000) } else { messages };
         let price = i64::try_from(messages).unwrap_or(0) * 1_000_000;
         let calls = CALLS.fetch_add(1, Ordering::Relaxed);
         let items = match self.always.as_deref().or(event.model.as_deref()).unwrap_or_default() {
