@@ -30,12 +30,8 @@ pub(crate) fn run(arguments: &New) -> anyhow::Result<()> {
         }
         None => None,
     };
-    let template = Template {
-        name,
-        kind: word(*kind),
-        lang: word(*lang),
-        sdk: sdk_path.as_deref().unwrap_or("vendor/plugin-sdk"),
-    };
+    let template =
+        Template { name, kind: word(kind), lang: word(lang), sdk: sdk_path.as_deref().unwrap_or("vendor/plugin-sdk") };
     for (path, text) in templates::files(*lang, *kind) {
         write(&folder, path, &template.fill(text))?;
     }
@@ -52,7 +48,7 @@ pub(crate) fn run(arguments: &New) -> anyhow::Result<()> {
         }
         Lang::Js | Lang::Python => write(&folder, "wit/plugin.wit", sdk::WIT)?,
     }
-    println!("made {}: a plugin for {} in {}", folder.display(), word(*kind), spoken(*lang));
+    println!("made {}: a plugin for {} in {}", folder.display(), word(kind), spoken(*lang));
     println!();
     println!("  cd {}", folder.display());
     println!("  purser plugin build");
@@ -61,7 +57,7 @@ pub(crate) fn run(arguments: &New) -> anyhow::Result<()> {
 }
 
 /// The word that an option takes for a value.
-fn word(value: impl clap::ValueEnum) -> String {
+fn word(value: &impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
