@@ -8,6 +8,7 @@ mod bench;
 mod demo;
 mod deps;
 mod plugins;
+mod scripted;
 mod test;
 mod tidy;
 mod toolchain;
@@ -42,7 +43,7 @@ enum Task {
     /// Works on the plugins that are shipped
     #[command(subcommand)]
     Plugins(Plugins),
-    /// Fetches the programs of others that tests hold the server against, into target/tools
+    /// Fetches the programs of others that tests and builds need, into target/tools
     Tools,
     /// Proves the arrows of the architecture from cargo's metadata
     Deps,
@@ -54,10 +55,14 @@ enum Task {
 
 #[derive(Subcommand)]
 enum Plugins {
-    /// Builds every plugin as a component, into target/plugins
+    /// Builds every plugin in Rust as a component, into target/plugins
     Build,
     /// Builds the guests that only tests run, into target/plugins/test
     BuildGuests,
+    /// Builds the plugins and guests in JavaScript and Python whose inputs have changed, beside the others
+    BuildScripted,
+    /// Runs the tests that those have in their own languages
+    TestScripted,
 }
 
 fn main() -> ExitCode {
@@ -77,6 +82,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::BenchEcho(options) => bench::echo::run(&options),
         Task::Plugins(Plugins::Build) => plugins::build(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Plugins(Plugins::BuildGuests) => plugins::build_guests(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Plugins(Plugins::BuildScripted) => scripted::build(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Plugins(Plugins::TestScripted) => scripted::test(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Tools => tools::ensure(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Deps => deps::run(&workspace),
         Task::Tidy => tidy::run(&workspace),

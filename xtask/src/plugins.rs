@@ -40,12 +40,17 @@ fn build_all(workspace: &Workspace, from: &str, to: &str) -> Result<()> {
     for name in names {
         let module = modules.join(format!("{}.wasm", name.replace('-', "_")));
         let component = encode(&module).with_context(|| format!("{name} makes no component"))?;
-        let exports = exports(&component).with_context(|| format!("{name} is no plugin"))?;
-        let path = components.join(format!("{name}.wasm"));
-        let changed = write_if_changed(&path, &component)?;
-        let note = if changed { "" } else { ", unchanged" };
-        println!("{name}: {exports}, {} bytes, sha256 {}{note}", component.len(), digest_prefix(&component));
+        place(name, &component, &components.join(format!("{name}.wasm")))?;
     }
+    Ok(())
+}
+
+/// Puts a component where it is looked for, if it is a plugin, and says what it is.
+pub(crate) fn place(name: &str, component: &[u8], path: &Path) -> Result<()> {
+    let exports = exports(component).with_context(|| format!("{name} is no plugin"))?;
+    let changed = write_if_changed(path, component)?;
+    let note = if changed { "" } else { ", unchanged" };
+    println!("{name}: {exports}, {} bytes, sha256 {}{note}", component.len(), digest_prefix(component));
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! builds select the whole workspace, so that dependencies are compiled once.
 
 use crate::workspace::{BUILD_SERVER, Workspace};
-use crate::{deps, plugins, tidy, toolchain, tools, wit};
+use crate::{deps, plugins, scripted, tidy, toolchain, tools, wit};
 use anyhow::{Context, Result, bail};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ const STEPS: &[(&str, Work)] = &[
     // Before everything that may embed the components.
     ("plugins", Work::Task("plugins build", |workspace| plugins::build(workspace).map(|()| ExitCode::SUCCESS))),
     ("guests", Work::Task("plugins build-guests", |w| plugins::build_guests(w).map(|()| ExitCode::SUCCESS))),
+    ("scripted", Work::Task("plugins build-scripted", |w| scripted::build(w).map(|()| ExitCode::SUCCESS))),
+    ("in js and py", Work::Task("plugins test-scripted", |w| scripted::test(w).map(|()| ExitCode::SUCCESS))),
     ("lints", Work::Cargo(&["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("tools", Work::Task("tools", |workspace| tools::ensure(workspace).map(|()| ExitCode::SUCCESS))),
     ("server", Work::Cargo(&BUILD_SERVER)),

@@ -1,36 +1,72 @@
-//! Programs of others that tests hold the server against: what schemathesis finds, and clients that well-known generators
-//! make of its document. They are fetched from PyPI and npm at pinned versions, into `target/tools`, where the tests of
-//! `purser` look for them.
+//! Programs of others: what tests hold the server against (what schemathesis finds, and clients that well-known generators
+//! make of its document), and what makes components of JavaScript and Python. They are fetched from PyPI and npm at pinned
+//! versions, into `target/tools`, where the tests of `purser` look for them.
 
 use crate::toolchain;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where the versions are pinned.
-const PINNED: &str = "crates/purser/tests/it/clients";
+/// Where the versions of the clients are pinned.
+const CLIENTS: &str = "crates/purser/tests/it/clients";
+/// Where those of the componentizers are.
+const COMPONENTIZERS: &str = "xtask/componentize";
 
-/// Sees to it that they are there, at the versions that are pinned.
+/// Sees to it that all of them are there, at the versions that are pinned.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
+    let (pinned, tools) = (workspace.root.join(CLIENTS), workspace.target.join("tools"));
+    from_pypi(&tools.join("python"), &pinned)?;
+    from_npm(&tools.join("node"), &pinned)?;
+    ensure_componentizers(workspace).map(drop)
+}
+
+/// The programs that make components of other languages.
+pub(crate) struct Componentizers {
+    pub(crate) javascript: PathBuf,
+    pub(crate) python: PathBuf,
+}
+
+/// Sees to it that these are there, at the versions that are pinned.
+pub(crate) fn ensure_componentizers(workspace: &Workspace) -> Result<Componentizers> {
+    let pinned = workspace.root.join(COMPONENTIZERS);
+    let tools = workspace.target.join("tools");
+    let (node, python) = (tools.join("componentize-js"), tools.join("componentize-py"));
+    from_npm(&node, &pinned)?;
+    from_pypi(&python, &pinned)?;
+    Ok(Componentizers {
+        javascript: node.join("node_modules/.bin/componentize-js"),
+        python: python.join("bin/componentize-py"),
+    })
+}
+
+/// The lists that pin them.
+pub(crate) fn componentizer_lists(workspace: &Workspace) -> [PathBuf; 2] {
+    ["package-lock.json", "requirements.txt"].map(|name| workspace.root.join(COMPONENTIZERS).join(name))
+}
+
+/// Fetches the packages of a folder's `requirements.txt` into a folder of their own.
+fn from_pypi(folder: &Path, pinned: &Path) -> Result<()> {
     toolchain::ensure_venv()?;
-    toolchain::ensure_node()?;
-    let (pinned, tools) = (workspace.root.join(PINNED), workspace.target.join("tools"));
-    let python = tools.join("python");
-    fetch(&python, &[pinned.join("requirements.txt")], || {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&python))?;
+    let list = pinned.join("requirements.txt");
+    fetch(folder, &[&list], || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
-        run(Command::new(python.join("bin/python")).args(pip).arg(pinned.join("requirements.txt")))
-    })?;
-    let node = tools.join("node");
+        run(Command::new(folder.join("bin/python")).args(pip).arg(&list))
+    })
+}
+
+/// Fetches the packages of a folder's `package-lock.json` into a folder of their own.
+fn from_npm(folder: &Path, pinned: &Path) -> Result<()> {
+    toolchain::ensure_node()?;
     let lists = ["package.json", "package-lock.json"].map(|name| pinned.join(name));
-    fetch(&node, &lists, || {
-        fs::create_dir_all(&node)?;
+    fetch(folder, &lists, || {
+        fs::create_dir_all(folder)?;
         for list in &lists {
-            fs::copy(list, node.join(list.file_name().unwrap_or_default()))?;
+            fs::copy(list, folder.join(list.file_name().unwrap_or_default()))?;
         }
-        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&node))
+        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder))
     })
 }
 

@@ -14,10 +14,19 @@ use wasmtime::component::Component;
 /// The file for a component of a world with a configuration, on this engine. Whole digests: whoever may upload a plugin
 /// must not be able to find a second one that shares its file.
 pub(crate) fn file_of(folder: &Path, world: World, component: Digest, config: Digest, engine: &Engine) -> PathBuf {
+    folder.join(format!("{world}-{}-{}-{:016x}.cwasm", component.hex(), config.hex(), compatibility(engine)))
+}
+
+/// The file for a heavy component on this engine: of whatever world, and for all its configurations.
+pub(crate) fn heavy_file_of(folder: &Path, component: Digest, engine: &Engine) -> PathBuf {
+    folder.join(format!("heavy-{}-{:016x}.cwasm", component.hex(), compatibility(engine)))
+}
+
+/// What code must have been compiled under for an engine to run it.
+fn compatibility(engine: &Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    let engine = hasher.finish();
-    folder.join(format!("{world}-{}-{}-{engine:016x}.cwasm", component.hex(), config.hex()))
+    hasher.finish()
 }
 
 /// Loads compiled code, and what was told; `None` where there is none that can be trusted.

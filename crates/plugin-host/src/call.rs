@@ -76,21 +76,25 @@ impl<K: Kind> Callable<K> {
 
     /// Makes an instance: of a snapshot, or of a component that is configured first.
     pub(crate) fn start(&self, config: Option<&str>, limits: &Limits) -> Result<Live<K>, Failure> {
-        let (mut store, instance) = match config {
+        match config {
             None => {
                 let mut store = self.store(limits);
                 let instance = self.pre.instantiate(&mut store).map_err(|error| Failure::of(&store, &error))?;
-                (store, instance)
+                self.live(store, &instance)
             }
             Some(config) => match self.configure(config, limits) {
-                Ok(Configured { store, instance, .. }) => (store, instance),
-                Err(PrepareError::Failed(kind, detail)) => return Err(Failure { kind, detail }),
+                Ok(Configured { store, instance, .. }) => self.live(store, &instance),
+                Err(PrepareError::Failed(kind, detail)) => Err(Failure { kind, detail }),
                 Err(PrepareError::Config(_) | PrepareError::Rejected(_) | PrepareError::Host(_)) => {
-                    return Err(Failure::bad_answer("the configuration that was accepted is now refused"));
+                    Err(Failure::bad_answer("the configuration that was accepted is now refused"))
                 }
             },
-        };
-        let function = K::find(&mut store, &instance, &self.function).map_err(|error| Failure::of(&store, &error))?;
+        }
+    }
+
+    /// An instance that has its configuration, ready to be asked.
+    pub(crate) fn live(&self, mut store: Store<Limiter>, instance: &Instance) -> Result<Live<K>, Failure> {
+        let function = K::find(&mut store, instance, &self.function).map_err(|error| Failure::of(&store, &error))?;
         Ok(Live { store, function })
     }
 
@@ -109,6 +113,8 @@ impl<K: Kind> Live<K> {
     /// failure the instance must not be asked again.
     pub(crate) fn ask(&mut self, question: K::Question<'_>, limits: &Limits) -> Result<(K::Answer, u64), Failure> {
         set_budget(&mut self.store, limits.fuel, limits.deadline_ms);
+        // What an earlier call was denied and got over is not what ends this one.
+        self.store.data_mut().denied = false;
         let answer = K::ask(&mut self.store, self.function, question, limits)?;
         let left = self.store.get_fuel().unwrap_or(0);
         Ok((answer, limits.fuel.saturating_sub(left)))

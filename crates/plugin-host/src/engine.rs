@@ -1,12 +1,12 @@
-//! The two engines: one that runs calls from a pool, one that configures and snapshots outside of it; and the ticker of
-//! their epochs.
+//! The three engines: one that runs calls from a pool, one that configures and snapshots outside of it, and one for heavy
+//! guests; and the ticker of their epochs.
 
 use crate::limits::Limits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, EngineWeak, PoolingAllocationConfig};
 
 /// The length of an epoch. A deadline is a number of them, set for each store: one guest's time never ends another's.
 pub(crate) const TICK_MS: u64 = 5;
@@ -19,6 +19,9 @@ pub(crate) struct Engines {
     pub(crate) run: Engine,
     /// Configures and snapshots.
     pub(crate) prepare: Engine,
+    /// Compiles heavy guests and runs them. It has no pool: their instances live long, and slots of their size would be
+    /// held for each that might come.
+    pub(crate) heavy: Engine,
     /// Whether resetting a slot reads which pages were written instead of dropping them all.
     pub(crate) pagemap_scan: bool,
     stop: Arc<AtomicBool>,
@@ -44,19 +47,21 @@ impl Engines {
         let pagemap_scan = PoolingAllocationConfig::is_pagemap_scan_available();
         let run = Engine::new(base(limits).allocation_strategy(pool))?;
         let prepare = Engine::new(&base(limits))?;
+        let heavy = Engine::new(&base(limits))?;
         let stop = Arc::new(AtomicBool::new(false));
         let ticker = {
-            let (run, prepare, stop) = (run.weak(), prepare.weak(), stop.clone());
+            let engines = [&run, &prepare, &heavy].map(Engine::weak);
+            let stop = stop.clone();
             std::thread::Builder::new().name("plugin-epochs".to_owned()).spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(TICK_MS));
-                    for engine in [&run, &prepare].into_iter().filter_map(|weak| weak.upgrade()) {
+                    for engine in engines.iter().filter_map(EngineWeak::upgrade) {
                         engine.increment_epoch();
                     }
                 }
             })?
         };
-        Ok(Self { run, prepare, pagemap_scan, stop, ticker: Some(ticker) })
+        Ok(Self { run, prepare, heavy, pagemap_scan, stop, ticker: Some(ticker) })
     }
 }
 
@@ -75,7 +80,7 @@ const CORE_INSTANCES: u32 = 8;
 pub(crate) const TABLES: u32 = 4;
 pub(crate) const MEMORIES: u32 = 1;
 
-/// What both engines have in common. Compiling takes one core in either, since wasmtime is built without its feature
+/// What all engines have in common. Compiling takes one core in either, since wasmtime is built without its feature
 /// `parallel-compilation`: the others are for requests.
 fn base(limits: &Limits) -> Config {
     let mut config = Config::new();

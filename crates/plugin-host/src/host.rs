@@ -1,16 +1,20 @@
 //! From bytes to a plugin that can be called: validate, configure, snapshot, compile, keep.
 
-use crate::call::Callable;
+use crate::call::{Callable, Configured};
 use crate::engine::Engines;
 use crate::error::PrepareError;
+use crate::heavy::HeavyCode;
+use crate::idle::Idle;
 use crate::kind::Kind;
 use crate::limits::{Limiter, Limits};
 use crate::pricing::Prepared;
 use crate::ready::Ready;
+use crate::reuse::Worn;
 use crate::slots::Slots;
 use crate::throttling::PreparedThrottling;
 use crate::try_out::{self, TriedOut};
-use crate::validate::{Description, Rejected, validate};
+use crate::validate::{self, Description, Rejected};
+use crate::weight::Weight;
 use crate::wit::v0_1::pricing::Pricing;
 use crate::wit::v0_1::throttling::Throttling;
 use crate::world::World;
@@ -25,6 +29,7 @@ use wasmtime::component::Component;
 /// The host of plugins.
 pub struct PluginHost {
     shared: Arc<Shared>,
+    heavy: HeavyCode,
     cache: Option<PathBuf>,
 }
 
@@ -32,6 +37,10 @@ pub struct PluginHost {
 pub(crate) struct Shared {
     pub(crate) engines: Engines,
     pub(crate) slots: Slots,
+    /// Those of heavy guests.
+    pub(crate) heavy_slots: Slots,
+    /// Heavy instances that nobody calls.
+    pub(crate) idle: Idle,
     pub(crate) limits: Limits,
 }
 
@@ -65,12 +74,20 @@ impl PluginHost {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let slots = u32::try_from(cores.saturating_mul(4).max(8)).unwrap_or(8);
         let engines = Engines::new(&limits, slots)?;
-        Ok(Self { shared: Arc::new(Shared { engines, slots: Slots::new(slots), limits }), cache })
+        let heavy = HeavyCode::new(engines.heavy.clone(), cache.as_deref());
+        let heavy_slots = Slots::new(limits.heavy.instances_max.max(1));
+        let shared = Shared { engines, slots: Slots::new(slots), heavy_slots, idle: Idle::new(), limits };
+        Ok(Self { shared: Arc::new(shared), heavy, cache })
     }
 
-    /// What a plugin may use here.
+    /// What a light plugin may use here, and in what a heavy one differs.
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// What a plugin of a weight may use here.
+    pub fn limits_of(&self, weight: Weight) -> Limits {
+        self.shared.limits.of(weight)
     }
 
     /// Whether slots are reset by reading which pages were written (Linux 6.7 and later), which is several times faster.
@@ -78,9 +95,15 @@ impl PluginHost {
         self.shared.engines.pagemap_scan
     }
 
-    /// How many calls could begin at once now. With nothing running it is the same number always, whatever ran before.
+    /// How many calls of light plugins could begin at once now. With nothing running it is the same number always, whatever
+    /// ran before.
     pub fn free_slots(&self) -> u32 {
         self.shared.slots.free()
+    }
+
+    /// How many instances of heavy plugins wait for a call.
+    pub fn idle_instances(&self) -> usize {
+        self.shared.idle.len()
     }
 
     /// Says what a component is, or why it is refused. Nothing of it runs, but it is compiled: see [`PluginHost::prepare`]
@@ -94,8 +117,8 @@ impl PluginHost {
     pub fn check(&self, component: &[u8], config: &str) -> Result<(), PrepareError> {
         let (description, component) = self.validated(component)?;
         match description.world {
-            World::Pricing => self.configured::<Pricing>(&component, config),
-            World::Throttling => self.configured::<Throttling>(&component, config).map(|_| ()),
+            World::Pricing => self.configured::<Pricing>(&component, config, description.weight),
+            World::Throttling => self.configured::<Throttling>(&component, config, description.weight).map(|_| ()),
         }
     }
 
@@ -104,7 +127,7 @@ impl PluginHost {
     /// second time as the first. A refusal is an answer. It is not compiled for calls.
     pub fn try_out(&self, component: &[u8], config: &str) -> Result<TriedOut, PrepareError> {
         let (description, component) = self.validated(component)?;
-        let limits = &self.shared.limits;
+        let limits = &self.shared.limits.of(description.weight);
         match description.world {
             World::Pricing => try_out::pricing(&Callable::new(&component)?, description, config, limits),
             World::Throttling => try_out::throttling(&Callable::new(&component)?, description, config, limits),
@@ -113,10 +136,11 @@ impl PluginHost {
 
     /// Makes a pricing plugin with a configuration (JSON text) ready to be called.
     ///
-    /// Not for the way of a request: it compiles three times (as it is, instrumented for the snapshot, and the snapshot
-    /// itself), which takes half a second of one core for a plugin in Rust and half a minute for one that
-    /// brings a JavaScript or Python runtime, and it configures twice. Where the compiled code is in the cache, it takes a
-    /// millisecond. Calls go on meanwhile: it holds no slot and no lock that they take, and no core but the one it runs on.
+    /// Not for the way of a request: a light plugin is compiled three times (as it is, instrumented for the snapshot, and the
+    /// snapshot itself), which takes half a second of one core, and configured twice; a heavy one, that brings a JavaScript
+    /// or Python runtime, is compiled once for all its configurations, which takes ten. Where the compiled code is in the
+    /// cache, it takes a millisecond, and a tenth of a second. Calls go on meanwhile: it holds no slot and no lock that they
+    /// take, and no core but the one it runs on.
     pub fn prepare(&self, component: &[u8], config: &str) -> Result<Prepared, PrepareError> {
         self.ready::<Pricing>(Source::new(component, config)).map(Prepared::new)
     }
@@ -141,18 +165,33 @@ impl PluginHost {
         }
         let (description, validated) = self.validated(component)?;
         match description.world {
-            World::Pricing => self.made::<Pricing>(source, &validated).map(pricing),
-            World::Throttling => self.made::<Throttling>(source, &validated).map(throttling),
+            World::Pricing => self.made::<Pricing>(source, &validated, description.weight).map(pricing),
+            World::Throttling => self.made::<Throttling>(source, &validated, description.weight).map(throttling),
         }
     }
 
+    /// Validates a component, compiled by the engine that prepares where it is light, and else by that of heavy ones.
     fn validated(&self, component: &[u8]) -> Result<(Description, Component), Rejected> {
-        validate(&self.shared.engines.prepare, component, &self.shared.limits)
+        let limits = &self.shared.limits;
+        validate::bytes(component, limits)?;
+        if Weight::by_size(component) == Weight::Light {
+            let compiled = validate::compile(&self.shared.engines.prepare, component)?;
+            let description = validate::component(&compiled, component, limits)?;
+            if description.weight == Weight::Light {
+                return Ok((description, compiled));
+            }
+        }
+        self.heavy.validated(component, limits)
     }
 
     /// Loads a configuration into a component, to learn what the plugin says of it.
-    fn configured<K: Kind>(&self, component: &Component, config: &str) -> Result<K::Told, PrepareError> {
-        Ok(Callable::<K>::new(component)?.configure(config, &self.shared.limits)?.told)
+    fn configured<K: Kind>(
+        &self,
+        component: &Component,
+        config: &str,
+        weight: Weight,
+    ) -> Result<K::Told, PrepareError> {
+        Ok(Callable::<K>::new(component)?.configure(config, &self.shared.limits.of(weight))?.told)
     }
 
     fn ready<K: Kind>(&self, source: Source<'_>) -> Result<Ready<K>, PrepareError> {
@@ -163,7 +202,7 @@ impl PluginHost {
         if description.world != K::WORLD {
             return Err(Rejected::OtherWorld { found: description.world, needed: K::WORLD }.into());
         }
-        self.made(source, &validated)
+        self.made(source, &validated, description.weight)
     }
 
     /// The plugin by its compiled code in the cache. Only what was accepted is ever kept there, and a file is named by what
@@ -176,9 +215,35 @@ impl PluginHost {
     }
 
     /// The plugin made of its validated component: configured, and compiled for calls.
-    fn made<K: Kind>(&self, source: Source<'_>, validated: &Component) -> Result<Ready<K>, PrepareError> {
+    fn made<K: Kind>(
+        &self,
+        source: Source<'_>,
+        validated: &Component,
+        weight: Weight,
+    ) -> Result<Ready<K>, PrepareError> {
+        match weight {
+            Weight::Light => self.made_light(source, validated),
+            Weight::Heavy => self.made_heavy(source, validated),
+        }
+    }
+
+    /// The plugin made of a heavy component, which is compiled already. The instance that is configured for it is the first
+    /// that is called.
+    fn made_heavy<K: Kind>(&self, source: Source<'_>, validated: &Component) -> Result<Ready<K>, PrepareError> {
+        let callable = Callable::<K>::new(validated)?;
+        let Configured { store, instance, told } = callable.configure(source.config, &self.limits_of(Weight::Heavy))?;
+        let live = callable.live(store, &instance).map_err(|failure| PrepareError::Host(failure.detail))?;
+        let (config, digests) = (Some(source.config.to_owned()), (source.digest, source.config_digest));
+        let ready = Ready::new(self.shared.clone(), callable, Weight::Heavy, config, told, digests);
+        if let Some(reuse) = ready.reuse() {
+            self.shared.idle.offer(reuse.owner, Worn { live, calls: 0 }, &self.shared.heavy_slots);
+        }
+        Ok(ready)
+    }
+
+    fn made_light<K: Kind>(&self, source: Source<'_>, validated: &Component) -> Result<Ready<K>, PrepareError> {
         let Source { component, config, digest, .. } = source;
-        let told = self.configured::<K>(validated, config)?;
+        let told = self.configured::<K>(validated, config, Weight::Light)?;
         match self.snapshot::<K>(component, config) {
             Ok(snapshot) => {
                 let compiled = Component::from_binary(self.run(), &snapshot)?;
@@ -205,7 +270,7 @@ impl PluginHost {
         config: Option<String>,
     ) -> Result<Ready<K>, PrepareError> {
         let digests = (source.digest, source.config_digest);
-        Ok(Ready::new(self.shared.clone(), Callable::new(compiled)?, config, told, digests))
+        Ok(Ready::new(self.shared.clone(), Callable::new(compiled)?, Weight::Light, config, told, digests))
     }
 
     /// Where compiled code of it is kept.
@@ -260,8 +325,8 @@ mod tests {
         let config = r#"{"per_minute": "12"}"#;
         let ready = host.ready::<Pricing>(Source::new(&component, config)).unwrap();
         assert!(ready.has_snapshot());
-        let most = samples::events().iter().map(|(_, event)| ready.ask_fresh(event).unwrap().1).max();
-        assert_eq!(Some(host.try_out(&component, config).unwrap().fuel_max), most);
+        let most = samples::events().iter().map(|(_, event)| ready.ask_once(event).unwrap().1).max();
+        assert_eq!(Some(Some(host.try_out(&component, config).unwrap().fuel_max)), most);
     }
 
     /// A refusal and a panic end in the same: no snapshot, with a reason.

@@ -16,7 +16,7 @@ pub(crate) trait Kind: 'static {
     const FUNCTION: &'static str;
 
     /// That function, found in an instance.
-    type Function: Copy;
+    type Function: Copy + Send;
     /// What a request asks.
     type Question<'a>: Copy;
     /// What the guest answers, checked. A refusal is an answer.

@@ -1,9 +1,11 @@
 //! A pricing plugin that is ready: the port of the ledger's service. A batch may share an instance, and is sampled for
-//! what that could hide.
+//! what that could hide. A heavy plugin's instances are shared anyway, and sampled by themselves.
 
 use crate::call::Live;
 use crate::failure::Failure;
 use crate::ready::Ready;
+use crate::reuse::SAMPLE_ONE_IN;
+use crate::weight::Weight;
 use crate::wit::v0_1::pricing::Pricing;
 use ledger_core::{Digest, LineItem, UsageEvent};
 use ledger_service::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
@@ -20,9 +22,6 @@ pub struct Prepared {
 /// The lines of a price, or the refusal of one.
 pub type PriceOrRefusal = Result<Vec<LineItem>, PricingError>;
 
-/// In a batch, one event in so many is priced again in a fresh instance, to catch a guest that keeps hidden state.
-const SAMPLE_ONE_IN: usize = 64;
-
 impl Prepared {
     pub(crate) fn new(ready: Ready<Pricing>) -> Self {
         Self { ready, keeps_state: AtomicBool::new(false) }
@@ -35,7 +34,12 @@ impl Prepared {
 
     /// Whether its answers were seen to depend on what an instance had priced before; it then gets a fresh one always.
     pub fn keeps_state(&self) -> bool {
-        self.keeps_state.load(Ordering::Relaxed)
+        self.keeps_state.load(Ordering::Relaxed) || self.ready.keeps_state()
+    }
+
+    /// How it is run.
+    pub fn weight(&self) -> Weight {
+        self.ready.weight()
     }
 
     /// Prices an event in a fresh instance, and says what fuel that took, also where the answer is a refusal.
@@ -62,16 +66,19 @@ impl Prepared {
                 live = Some(instance);
                 Ok(asked)
             });
-            quotes.push(quote(asked).map(|quote| Quote { fuel: quote.fuel.filter(|_| is_first), ..quote }));
+            quotes.push(quote(asked.map(|(answer, fuel)| (answer, is_first.then_some(fuel)))));
         }
         quotes
     }
 }
 
+/// What a guest answers, and the fuel that it used where that can be had again.
+type Asked = (Result<Vec<LineItem>, PricingError>, Option<u64>);
+
 /// What the port says of an answer.
-fn quote(asked: Result<(PriceOrRefusal, u64), Failure>) -> Result<Quote, PricingError> {
+fn quote(asked: Result<Asked, Failure>) -> Result<Quote, PricingError> {
     match asked {
-        Ok((answer, fuel)) => answer.map(|items| Quote { items, fuel: Some(fuel) }),
+        Ok((answer, fuel)) => answer.map(|items| Quote { items, fuel }),
         Err(Failure { kind, detail }) => Err(PricingError::Failed(kind, detail)),
     }
 }
@@ -86,13 +93,18 @@ impl PricingPlugin for Prepared {
     }
 
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
-        quote(self.ready.ask_fresh(event))
+        quote(self.ready.ask_once(event))
     }
 
     fn price_all(&self, events: &[&UsageEvent]) -> Vec<Result<Quote, PricingError>> {
-        let fresh = || events.iter().map(|event| self.price(event)).collect();
+        let one_by_one = || events.iter().map(|event| self.price(event)).collect();
         if self.keeps_state() || events.len() < 2 {
-            return fresh();
+            return one_by_one();
+        }
+        if self.weight() == Weight::Heavy {
+            let quotes = one_by_one();
+            // What was found out over one event puts those before it in doubt.
+            return if self.keeps_state() { one_by_one() } else { quotes };
         }
         let quotes = match self.ready.with_slot(|| self.price_reusing(events)) {
             Ok(quotes) => quotes,
@@ -114,7 +126,7 @@ impl PricingPlugin for Prepared {
                     "a plugin answers differently in an instance that has priced before; it gets fresh ones from now on"
                 );
                 self.keeps_state.store(true, Ordering::Relaxed);
-                return fresh();
+                return one_by_one();
             }
         }
         quotes

@@ -1,6 +1,8 @@
-//! A throttling plugin that is ready: the port of the ledger's service. Every decision is made in a fresh instance.
+//! A throttling plugin that is ready: the port of the ledger's service. Every decision is made in a fresh instance, or
+//! in a sampled one where the plugin is heavy.
 
 use crate::ready::Ready;
+use crate::weight::Weight;
 use crate::wit::v0_1::throttling::{Question, Throttling};
 use ledger_core::Digest;
 use ledger_service::ports::PluginFailure;
@@ -34,6 +36,16 @@ impl PreparedThrottling {
         let question = Question { asked, windows: &self.ready.told, readings };
         self.ready.ask_fresh(question).map_err(|failure| (failure.kind, failure.detail))
     }
+
+    /// How it is run.
+    pub fn weight(&self) -> Weight {
+        self.ready.weight()
+    }
+
+    /// Whether its decisions were seen to depend on what an instance had decided before; it then gets a fresh one always.
+    pub fn keeps_state(&self) -> bool {
+        self.ready.keeps_state()
+    }
 }
 
 impl ThrottlingPlugin for PreparedThrottling {
@@ -50,6 +62,8 @@ impl ThrottlingPlugin for PreparedThrottling {
     }
 
     fn decide(&self, asked: &Asked<'_>, readings: &[Reading]) -> Result<Decision, (PluginFailure, String)> {
-        self.decide_with_fuel(asked, readings).map(|(decision, _)| decision)
+        let question = Question { asked, windows: &self.ready.told, readings };
+        let decided = self.ready.ask_once(question);
+        decided.map(|(decision, _)| decision).map_err(|failure| (failure.kind, failure.detail))
     }
 }

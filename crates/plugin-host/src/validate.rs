@@ -1,7 +1,7 @@
 //! What a component must be before anything of it runs.
 
-use crate::engine::{MEMORIES, TABLES};
 use crate::limits::Limits;
+use crate::weight::Weight;
 use crate::wit::v0_1::TYPES;
 use crate::world::World;
 use ledger_core::Digest;
@@ -17,6 +17,8 @@ pub struct Description {
     pub digest: Digest,
     /// The world that it is of.
     pub world: World,
+    /// How it is run.
+    pub weight: Weight,
     /// What it imports: types at most.
     pub imports: Vec<String>,
     /// What it exports.
@@ -79,7 +81,8 @@ impl fmt::Display for Rejected {
             Self::ForbiddenImports(imports) => write!(
                 f,
                 "the component imports {}; a plugin has no imports but the types of {TYPES}, so build it without WASI \
-                 (Rust: target wasm32-unknown-unknown)",
+                 (Rust: target wasm32-unknown-unknown; JavaScript: all features of componentize-js disabled; Python: \
+                 componentize-py with --stub-wasi)",
                 imports.join(", ")
             ),
             Self::MissingExport { exports } => {
@@ -114,8 +117,8 @@ fn spoken(between: &str) -> String {
 
 impl std::error::Error for Rejected {}
 
-/// Validates a component by its bytes and types; nothing of it runs.
-pub(crate) fn validate(engine: &Engine, bytes: &[u8], limits: &Limits) -> Result<(Description, Component), Rejected> {
+/// Holds bytes to what they must be before they are compiled.
+pub(crate) fn bytes(bytes: &[u8], limits: &Limits) -> Result<(), Rejected> {
     if bytes.len() > limits.component_bytes_max {
         return Err(Rejected::TooLarge { bytes: bytes.len(), bytes_max: limits.component_bytes_max });
     }
@@ -127,7 +130,17 @@ pub(crate) fn validate(engine: &Engine, bytes: &[u8], limits: &Limits) -> Result
     if !bytes.starts_with(b"\0asm") {
         return Err(Rejected::Invalid("it does not begin as WebAssembly does".to_owned()));
     }
-    let component = Component::from_binary(engine, bytes).map_err(|error| Rejected::Invalid(format!("{error:#}")))?;
+    Ok(())
+}
+
+/// Compiles bytes, which validates them.
+pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, Rejected> {
+    Component::from_binary(engine, bytes).map_err(|error| Rejected::Invalid(format!("{error:#}")))
+}
+
+/// Validates a compiled component by its types; nothing of it runs.
+pub(crate) fn component(component: &Component, bytes: &[u8], limits: &Limits) -> Result<Description, Rejected> {
+    let engine = component.engine();
     let types = component.component_type();
     let imports: Vec<String> = types.imports(engine).map(|(name, _)| name.to_owned()).collect();
     let exports: Vec<String> = types.exports(engine).map(|(name, _)| name.to_owned()).collect();
@@ -144,13 +157,12 @@ pub(crate) fn validate(engine: &Engine, bytes: &[u8], limits: &Limits) -> Result
     if !forbidden.is_empty() {
         return Err(Rejected::ForbiddenImports(forbidden));
     }
-    let world = world?;
-    demands(&component, limits)?;
-    let description = Description { digest: Digest::of(bytes), world, imports, exports, bytes: bytes.len() };
-    Ok((description, component))
+    let (world, weight) = (world?, Weight::of(component, bytes, limits)?);
+    Ok(Description { digest: Digest::of(bytes), world, weight, imports, exports, bytes: bytes.len() })
 }
 
-/// The world that a component is of, by its exports.
+/// The world that a component is of, by its exports. What else it exports is nobody's: the host calls the functions of the
+/// world and no others, so that it is listed and left alone (componentize-py adds an instance `exports`).
 fn world_of(exports: &[String]) -> Result<World, Rejected> {
     let of = |world: World| exports.iter().any(|name| name == world.interface());
     match (of(World::Pricing), of(World::Throttling)) {
@@ -171,30 +183,6 @@ fn world_of(exports: &[String]) -> Result<World, Rejected> {
         }
     }
 }
-
-/// Holds what a component needs from its start to what a slot has, which the engine of calls would otherwise refuse when
-/// it compiles.
-fn demands(component: &Component, limits: &Limits) -> Result<(), Rejected> {
-    let Some(needed) = component.resources_required() else {
-        // It takes modules as arguments, which nobody gives it.
-        return Err(Rejected::TooDemanding("imports modules, which a plugin cannot".to_owned()));
-    };
-    let bytes = needed.max_initial_memory_size.unwrap_or(0).saturating_mul(WASM_PAGE_BYTES);
-    if needed.num_memories > MEMORIES || needed.num_tables > TABLES {
-        let reason = format!(
-            "has {} memories and {} tables; an instance gets {MEMORIES} and {TABLES}",
-            needed.num_memories, needed.num_tables
-        );
-        return Err(Rejected::TooDemanding(reason));
-    }
-    if usize::try_from(bytes).is_ok_and(|bytes| bytes <= limits.memory_bytes) {
-        return Ok(());
-    }
-    let reason = format!("starts with {bytes} bytes of memory; an instance gets {}", limits.memory_bytes);
-    Err(Rejected::TooDemanding(reason))
-}
-
-const WASM_PAGE_BYTES: u64 = 64 << 10;
 
 /// Whether an import is an instance that holds types and nothing to call.
 fn only_types(engine: &Engine, item: &ComponentItem) -> bool {

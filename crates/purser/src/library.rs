@@ -139,7 +139,7 @@ impl PluginLibrary for FileLibrary {
         let description =
             self.host.validate(component).map_err(|rejected: Rejected| Unfit::Component(rejected.to_string()))?;
         let Limits { fuel, deadline_ms, memory_bytes, stack_bytes, input_bytes_max, output_bytes_max, .. } =
-            *self.host.limits();
+            self.host.limits_of(description.weight);
         Ok(Described {
             digest: description.digest,
             kind: match description.world {

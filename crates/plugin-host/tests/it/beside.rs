@@ -5,7 +5,7 @@ use crate::shipped::{RATES, component};
 use crate::throttling::{decide, policy, readings};
 use ledger_service::ports::throttling::Decision;
 use ledger_service::ports::{PluginFailure, PricingError};
-use plugin_host::{Limits, PluginHost};
+use plugin_host::{HeavyLimits, Limits, PluginHost};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 const MISBEHAVIOURS: [&str; 10] = [
@@ -34,6 +34,7 @@ const LIMITS: Limits = Limits {
     configure_fuel: 2_000_000_000,
     configure_deadline_ms: 60_000,
     component_bytes_max: 64 << 20,
+    heavy: HeavyLimits::DEFAULT,
 };
 
 /// Memory of this process that is not elsewhere.

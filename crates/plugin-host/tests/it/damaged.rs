@@ -3,7 +3,7 @@
 use crate::crafted::Parts;
 use crate::shipped::{component, event};
 use ledger_service::ports::PricingPlugin;
-use plugin_host::{Limits, PluginHost, PrepareError, Rejected};
+use plugin_host::{HeavyLimits, Limits, PluginHost, PrepareError, Rejected};
 
 #[test]
 fn what_is_no_plugin_is_refused_with_its_reason() {
@@ -38,11 +38,11 @@ fn what_is_no_plugin_is_refused_with_its_reason() {
         ),
         (
             Parts {
-                fields: r#"(memory (export "memory") 257) (global $next (mut i32) (i32.const 0))"#,
+                fields: r#"(memory (export "memory") 1537) (global $next (mut i32) (i32.const 0))"#,
                 ..Parts::default()
             }
             .component(),
-            "starts with 16842752 bytes of memory",
+            "starts with 100728832 bytes of memory",
         ),
         (encode("(component)"), "must export purser:plugin/pricing@0.1.0"),
         (encode("(module)"), "core module"),
@@ -90,6 +90,7 @@ const TIGHT: Limits = Limits {
     configure_fuel: 1_000_000,
     configure_deadline_ms: 1000,
     component_bytes_max: 64 << 20,
+    heavy: HeavyLimits::DEFAULT,
 };
 
 /// Small numbers that look random, and are the same in every run.
