@@ -26,8 +26,8 @@ const NAMED: [&str; 5] = ["plugin_configs", "rate_cards", "policies", "plans", "
 
 /// Variables that are no settings, and that the program reads where it needs them. Secrets are among them: their values
 /// come into no configuration, and so into no message.
-const OTHER_VARIABLES: [&str; 5] =
-    ["PURSER_CONFIG", "PURSER_ADMIN_KEY", "PURSER_KEY", "PURSER_LOG", "PURSER_LOG_FORMAT"];
+const OTHER_VARIABLES: [&str; 6] =
+    ["PURSER_CONFIG", "PURSER_ADMIN_KEY", "PURSER_KEY", "PURSER_LOG", "PURSER_LOG_FORMAT", "PURSER_SERVER"];
 
 /// The settings with a short variable beside the long one.
 const SHORT: [(&str, &str); 2] = [("PURSER_LISTEN", "server.listen"), ("PURSER_DATA", "storage.data")];

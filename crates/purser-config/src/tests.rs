@@ -162,8 +162,9 @@ fn every_single_setting_has_a_variable() {
 
 #[test]
 fn variables_of_many_values_and_short_ones() {
-    let config = load_with(None, &[("PURSER_PLUGINS_SEARCH", "a:/b"), ("PURSER_DATA", "d"), ("PURSER_ADMIN_KEY", "s")]);
-    let config = config.unwrap();
+    let no_settings = [("PURSER_ADMIN_KEY", "s"), ("PURSER_KEY", "s"), ("PURSER_SERVER", "http://ledger.internal")];
+    let settings = [("PURSER_PLUGINS_SEARCH", "a:/b"), ("PURSER_DATA", "d")];
+    let config = load_with(None, &[&no_settings[..], &settings].concat()).unwrap();
     assert_eq!(config.plugins.search, [PathBuf::from("a"), PathBuf::from("/b")]);
     assert_eq!(config.storage.data, PathBuf::from("d"));
 }

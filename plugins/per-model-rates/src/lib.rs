@@ -22,3 +22,8 @@ plugin_sdk::export_pricing!(PerModelRates);
 
 #[cfg(test)]
 mod tests;
+
+/// What plugin authors are shown runs, too: it is tried as documentation of this crate, which has the SDK as they do.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/plugins/recipes.md")]
+pub struct Recipes;

@@ -262,15 +262,18 @@ pub(crate) struct Backtest {
     /// Its configuration [default: the project's, where the folder is one]
     #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
     pub(crate) config_digest: Option<Digest>,
-    /// From when on
+    /// From when on [default: 30 days before the end]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) from: Option<Timestamp>,
-    /// Until when
+    /// Until when [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) to: Option<Timestamp>,
     /// Which accounts, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_parser = parse_account)]
     pub(crate) accounts: Vec<String>,
+    /// Why, for whoever asks later
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
     #[command(flatten)]
     pub(crate) slot: Slot,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! `purser plugin backtest`: has a server price what was charged before with another version, and waits for its report.
 
 use crate::plugin::args::Backtest;
+use crate::plugin::format::thousands;
 use crate::plugin::server::{Server, meant, text};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,7 +20,7 @@ pub(crate) fn run(arguments: &Backtest) -> anyhow::Result<ExitCode> {
     let call = Call::post("/v1/backtests", &asked(arguments)?)?;
     let what = format!("backtest {}", arguments.name);
     let begun = server.ask_json(&what, &call)?;
-    let id = begun["id"].as_str().context("the server names no backtest")?;
+    let id = begun["backtest"].as_str().context("the server names no backtest")?;
     eprintln!("backtest {id} runs at {}; ending this command does not end it", server.name());
     let path = format!("/v1/backtests/{id}");
     let ended = wait(&server, &what, &path)?;
@@ -30,16 +31,13 @@ pub(crate) fn run(arguments: &Backtest) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         "cancelled" => bail!("backtest {id} was cancelled"),
-        _ => {
-            let reason = ["error", "reason", "detail"].map(|member| text(&ended, member)).join("");
-            bail!("backtest {id} failed{}{reason}", if reason.is_empty() { "" } else { ": " })
-        }
+        _ => bail!("backtest {id} failed: {}; the server's log says more", text(&ended, "problem")),
     }
 }
 
 /// The body of the request.
 fn asked(arguments: &Backtest) -> anyhow::Result<Value> {
-    let Backtest { name, digest, config_digest, from, to, accounts, slot, .. } = arguments;
+    let Backtest { name, digest, config_digest, from, to, accounts, reason, slot, .. } = arguments;
     let (digest, config_digest) = meant(*digest, *config_digest)?;
     let texts = [
         ("plugin", Some(name.clone())),
@@ -48,6 +46,7 @@ fn asked(arguments: &Backtest) -> anyhow::Result<Value> {
         ("config_digest", config_digest),
         ("from", from.map(|from| from.to_string())),
         ("to", to.map(|to| to.to_string())),
+        ("reason", reason.clone()),
     ];
     let mut body: Map<String, Value> =
         texts.into_iter().filter_map(|(member, text)| Some((member.to_owned(), text?.into()))).collect();
@@ -64,11 +63,11 @@ fn wait(server: &Server<'_>, what: &str, path: &str) -> anyhow::Result<Value> {
     let mut pause = WAIT_FIRST;
     loop {
         let now = server.ask_json(what, &Call::get(path))?;
-        if !matches!(text(&now, "status"), "queued" | "running") {
+        if !matches!(text(&now, "status"), "waiting" | "running") {
             bar.finish_and_clear();
             return Ok(now);
         }
-        bar.set_message(progress(&now));
+        bar.set_message(progress_of(&now));
         bar.tick();
         thread::sleep(pause);
         pause = (pause * 2).min(WAIT_MAX);
@@ -76,16 +75,12 @@ fn wait(server: &Server<'_>, what: &str, path: &str) -> anyhow::Result<Value> {
 }
 
 /// How far it has come, in a line.
-fn progress(backtest: &Value) -> String {
-    let told = match &backtest["progress"] {
-        Value::Null => String::new(),
-        Value::Object(members) => {
-            let members: Vec<String> = members.iter().map(|(name, value)| format!("{name} {value}")).collect();
-            format!(", {}", members.join(", "))
-        }
-        other => format!(", {other}"),
-    };
-    format!("{}{told}", text(backtest, "status"))
+fn progress_of(backtest: &Value) -> String {
+    let progress = &backtest["progress"];
+    let number = |member: &str| progress[member].as_u64().map(thousands);
+    let of = number("accounts_total").map(|total| format!(" of {total}")).unwrap_or_default();
+    let (accounts, charges) = (number("accounts_done").unwrap_or_default(), number("charges_done").unwrap_or_default());
+    format!("{}: {accounts}{of} accounts, {charges} charges", text(backtest, "status"))
 }
 
 #[cfg(test)]
@@ -95,12 +90,11 @@ mod tests {
 
     #[test]
     fn progress_is_a_line() {
-        for (answer, line) in [
-            (json!({"status": "queued"}), "queued"),
-            (json!({"status": "running", "progress": 0.5}), "running, 0.5"),
-            (json!({"status": "running", "progress": {"charges": 10, "of": 20}}), "running, charges 10, of 20"),
-        ] {
-            assert_eq!(progress(&answer), line);
-        }
+        let of = |status: &str, total: Option<u64>| {
+            let progress = json!({"accounts_done": 3, "accounts_total": total, "charges_done": 12_345});
+            progress_of(&json!({"status": status, "progress": progress}))
+        };
+        assert_eq!(of("waiting", None), "waiting: 3 accounts, 12,345 charges");
+        assert_eq!(of("running", Some(1000)), "running: 3 of 1,000 accounts, 12,345 charges");
     }
 }

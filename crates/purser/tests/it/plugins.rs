@@ -3,8 +3,6 @@
 use crate::server::{ADMIN_KEY, Server, expect, purser};
 use serde_json::json;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use trace_replay::client::Call;
 
@@ -154,64 +152,32 @@ async fn each_thing_that_goes_wrong_is_told() {
     server.stop();
 }
 
-/// Answers requests in order, each with a status and a body; says what was asked.
-fn answering(answers: Vec<(u16, &'static str)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let answered = std::thread::spawn(move || {
-        answers.into_iter().map(|(status, body)| answer(&listener.accept().unwrap().0, status, body)).collect()
-    });
-    (url, answered)
-}
-
-fn answer(mut stream: &TcpStream, status: u16, body: &str) -> String {
-    let mut reader = BufReader::new(stream);
-    let (mut head, mut length) = (String::new(), 0);
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(stated) = line.to_lowercase().strip_prefix("content-length:") {
-            length = stated.trim().parse().unwrap();
-        }
-        head.push_str(&line);
-    }
-    let mut sent = vec![0; length];
-    reader.read_exact(&mut sent).unwrap();
-    let length = body.len();
-    write!(stream, "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
-    head + &String::from_utf8(sent).unwrap()
-}
-
-#[test]
-fn a_backtest_is_waited_for() {
+#[tokio::test]
+async fn a_backtest_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
-    let digest = format!("sha256:{}", "1".repeat(64));
-    let (url, answered) = answering(vec![
-        (202, r#"{"id":"bt_1","status":"queued"}"#),
-        (200, r#"{"id":"bt_1","status":"running","progress":{"charges":10}}"#),
-        (200, r#"{"id":"bt_1","status":"done"}"#),
-        (200, "the report\n"),
-    ]);
-    let arguments =
-        ["backtest", "prices", "--digest", &digest, "--from", "2026-11-01T00:00:00Z", "--accounts", "acme,beta"];
-    let (done, output, complaint) = run(folder.path(), &url, Some("k"), &arguments);
-    assert!(done && output == "the report\n", "{output}{complaint}");
-    let asked = answered.join().unwrap();
-    assert!(asked[0].starts_with("POST /v1/backtests "), "{}", asked[0]);
-    let body: serde_json::Value = serde_json::from_str(asked[0].lines().last().unwrap()).unwrap();
-    let expected =
-        json!({"plugin": "prices", "digest": digest, "from": "2026-11-01T00:00:00Z", "accounts": ["acme", "beta"]});
-    assert_eq!(body, expected);
-    assert!(asked[3].starts_with("GET /v1/backtests/bt_1 ") && asked[3].contains("text/plain"), "{}", asked[3]);
-
-    let (url, answered) = answering(vec![
-        (202, r#"{"id":"bt_2","status":"queued"}"#),
-        (200, r#"{"id":"bt_2","status":"failed","error":"the plugin fails"}"#),
-    ]);
-    let (done, _, complaint) = run(folder.path(), &url, Some("k"), &arguments);
-    assert!(!done && complaint.contains("bt_2 failed: the plugin fails"), "{complaint}");
-    answered.join().unwrap();
+    let server = Server::start(&folder.path().join("data"));
+    let admin = server.client();
+    expect(&admin, Call::put("/v1/accounts/acme", &json!({ "plan": "pro" })).unwrap(), 201).await;
+    for id in ["e1", "e2"] {
+        let charge = json!({"id": id, "account": "acme", "activity": "chat", "model": "gpt-4o-mini",
+            "usage": {"input_tokens": 374, "output_tokens": 44}});
+        expect(&admin, Call::post("/v1/charges", &charge).unwrap(), 201).await;
+    }
+    fs::write(folder.path().join("config.toml"), rates("300")).unwrap();
+    let at_server = |arguments: &[&str]| run(folder.path(), &server.url, Some(ADMIN_KEY), arguments);
+    let (done, pushed, complaint) = at_server(&["push", "per-model-rates", "--config-only", "--config", "config.toml"]);
+    assert!(done, "{complaint}");
+    let config = digest(&pushed, "config");
+    let backtest = ["backtest", "per-model-rates", "--reason", "what if?", "--config-digest", config];
+    let (done, report, complaint) = at_server(&backtest);
+    assert!(done && complaint.contains("runs at"), "{complaint}");
+    for part in ["0.165", "0.2772", "68"] {
+        assert!(report.contains(part), "{part} is missing from\n{report}");
+    }
+    let (done, _, complaint) = at_server(&[&backtest[..], &["--accounts", "acme,no such"]].concat());
+    assert!(!done && complaint.contains("--accounts"), "{complaint}");
+    let (done, _, complaint) =
+        at_server(&[&backtest[..], &["--from", "2026-11-02T00:00:00Z", "--to", "2026-11-01T00:00:00Z"]].concat());
+    assert!(!done && complaint.contains("400"), "{complaint}");
+    server.stop();
 }
