@@ -1,11 +1,14 @@
 """What the component exports: the interface `pricing` of Purser's WIT. `componentize-py` makes the modules `wit_world`
-and `componentize_py_types` of it when it builds."""
+and `componentize_py_types` of it when it builds.
+
+An exception that is not an `Err` stops the instance without a word: there is nowhere to print it to."""
 
 from bundle_price.config import BadConfig, read
 from bundle_price.price import TooDear, Unpriced, price
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports import pricing
+from wit_world.imports import types
 
 _config = None
 
@@ -16,7 +19,7 @@ class Pricing(exports.Pricing):
         try:
             _config = read(config)
         except BadConfig as bad:
-            raise Err([pricing.ConfigProblem(path, reason) for path, reason in bad.problems]) from None
+            raise Err([types.ConfigProblem(path, reason) for path, reason in bad.problems]) from None
 
     def price(self, event):
         quantities = [(quantity.unit, quantity.amount) for quantity in event.quantities]

@@ -5,6 +5,7 @@ mod beside;
 mod crafted;
 mod damaged;
 mod fuel;
+mod heavy;
 mod hostile;
 mod shipped;
 mod throttling;

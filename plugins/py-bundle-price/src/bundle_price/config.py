@@ -51,28 +51,32 @@ class _Reader:
 
     def config(self, value):
         members = self.table(value, "", {"bundles", "per_unit"})
+        if members is None:
+            return None
         bundles = self.list(members.get("bundles"), "bundles")
         bundles = [self.bundle(bundle, f"bundles[{index}]") for index, bundle in enumerate(bundles)]
-        prices = self.table(members.get("per_unit", {}), "per_unit")
+        prices = self.table(members.get("per_unit", {}), "per_unit") or {}
         per_unit = {unit: self.decimal(price, f"per_unit.{unit}") for unit, price in prices.items()}
         return Config(bundles, per_unit)
 
     def bundle(self, value, path):
         members = self.table(value, path, {"name", "activities", "units", "price"})
+        if members is None:
+            return None
         name = self.text(members.get("name"), f"{path}.name")
         activities = self.texts(members["activities"], f"{path}.activities") if "activities" in members else ["*"]
         units = self.table(members.get("units"), f"{path}.units")
-        units = {unit: self.whole(amount, f"{path}.units.{unit}") for unit, amount in units.items()}
-        if not units and "units" in members:
+        if units == {}:
             self.problem(f"{path}.units", "must name at least one")
+        units = {unit: self.whole(amount, f"{path}.units.{unit}") for unit, amount in (units or {}).items()}
         return Bundle(name, activities, units, self.decimal(members.get("price"), f"{path}.price"))
 
     def table(self, value, path, known=None):
-        """The members of a table; those that are not known are problems."""
+        """The members of a table, of which those that are not known are problems; None where it is none."""
         if not isinstance(value, dict):
             kind = "an object" if path == "" else "a table"
             self.problem(path, "is required" if value is None else f"must be {kind}")
-            return {}
+            return None
         for name in value:
             if known is not None and name not in known:
                 self.problem(f"{path}.{name}".lstrip("."), "no such setting")
