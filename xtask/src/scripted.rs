@@ -2,7 +2,7 @@
 //! `package.json` or a `pyproject.toml` becomes `target/plugins/NAME.wasm`, as a Rust package does.
 //!
 //! Each takes half a minute and brings the runtime of its language along, so that nothing is built whose inputs are those
-//! of the last time. Python's components are not the same bytes when they are built again.
+//! of the last time. Built again, neither is the same bytes: another digest, that is compiled anew.
 
 mod source;
 

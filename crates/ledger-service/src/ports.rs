@@ -34,8 +34,8 @@ pub trait PricingPlugin: Send + Sync {
     /// The SHA-256 of the configuration's bytes.
     fn config_digest(&self) -> Digest;
 
-    /// Prices one event in a fresh instance. Blocks the thread for as long as the plugin computes, which its limits
-    /// bound.
+    /// Prices one event in a fresh instance, or in one that has priced others where an implementation guards against what
+    /// that could hide, as for many events. Blocks the thread for as long as the plugin computes, which its limits bound.
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError>;
 
     /// Prices many events, in order, and may let them share an instance: `fuel` is then `None` for those that did.

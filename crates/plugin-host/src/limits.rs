@@ -73,7 +73,7 @@ impl HeavyLimits {
     pub const DEFAULT: Self = Self {
         fuel: 50_000_000,
         deadline_ms: 100,
-        memory_bytes: 96 << 20,
+        memory_bytes: 64 << 20,
         configure_fuel: 500_000_000,
         configure_deadline_ms: 1_000,
         instances_max: 4,

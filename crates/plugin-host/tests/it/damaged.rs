@@ -38,11 +38,11 @@ fn what_is_no_plugin_is_refused_with_its_reason() {
         ),
         (
             Parts {
-                fields: r#"(memory (export "memory") 1537) (global $next (mut i32) (i32.const 0))"#,
+                fields: r#"(memory (export "memory") 1025) (global $next (mut i32) (i32.const 0))"#,
                 ..Parts::default()
             }
             .component(),
-            "starts with 100728832 bytes of memory",
+            "starts with 67174400 bytes of memory",
         ),
         (encode("(component)"), "must export purser:plugin/pricing@0.1.0"),
         (encode("(module)"), "core module"),
