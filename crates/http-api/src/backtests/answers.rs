@@ -319,7 +319,8 @@ struct RunOutAnswer<'a> {
     shortfall: Shown<Amount>,
     /// What could be spent then as it was recorded.
     spendable: Shown<Amount>,
-    /// When it ran out as it was recorded; null where it did not within the period.
+    /// When it ran out as it was recorded: nothing could be spent any more, or a price not be collected in full; null
+    /// where that never was within the period. What was refused for want of credits leaves no entry to go by.
     ran_out_at: Option<Shown<Timestamp>>,
 }
 

@@ -5,11 +5,11 @@ use maud::{Markup, html};
 /// How wide a chart is, in its own units.
 const WIDTH: i128 = 720;
 /// Where the bars begin, after their labels.
-const LABELS: i128 = 200;
+const LABELS: i128 = 170;
 /// How much room is left for the figures behind the bars.
-const FIGURES: i128 = 130;
+const FIGURES: i128 = 190;
 /// How many characters of a label there is room for.
-const LABEL_CHARS: usize = 28;
+const LABEL_CHARS: usize = 24;
 
 /// A pair of bars, one for what was and one for what would have been.
 pub(super) struct Pair {
@@ -75,9 +75,9 @@ mod tests {
         let pair =
             |label: &str, old, new| Pair { label: label.to_owned(), old, new, figures: ("a".into(), "b".into()) };
         let drawn = pairs("by model", &[pair("<m>", 100, 200), pair(&"x".repeat(50), 0, -5)]).into_string();
-        assert!(drawn.contains("width=\"390\"") && drawn.contains("width=\"195\""), "{drawn}");
+        assert!(drawn.contains("width=\"360\"") && drawn.contains("width=\"180\""), "{drawn}");
         assert!(drawn.contains("&lt;m&gt;") && !drawn.contains("<m>"), "{drawn}");
-        assert!(drawn.contains(&format!("{}…", "x".repeat(27))), "{drawn}");
+        assert!(drawn.contains(&format!("{}…", "x".repeat(23))), "{drawn}");
         let drawn = columns("changes", &[("same".to_owned(), 4), ("more".to_owned(), 0)]).into_string();
         assert!(drawn.contains("height=\"160\"") && drawn.contains("height=\"0\""), "{drawn}");
     }

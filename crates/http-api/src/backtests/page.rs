@@ -180,7 +180,7 @@ fn run_outs(report: &PricingReport) -> Markup {
             p {
                 (counted(report.run_outs_found, "account")) ", in order of time. As it was, "
                 (counted(report.ran_out, "account")) " ran out within the period; the last column says which of these did. "
-                "Refunds and grants are taken as they were recorded."
+                "Refunds and grants are taken as they were recorded, and what was refused left nothing to go by."
             }
             table {
                 thead { tr { th { "When" } th { "Account" } th { "At" } th.n { "Missing" } th { "As it was" } } }

@@ -182,7 +182,7 @@ pub struct RunOut {
     /// What could be spent then as it was recorded.
     pub spendable: Amount,
     /// When nothing more could be spent, or a price could not be collected, as it was recorded; `None` where that never
-    /// was within the period.
+    /// was within the period. What was refused for want of credits leaves no entry to go by.
     pub ran_out_at: Option<Timestamp>,
 }
 
