@@ -73,6 +73,10 @@ impl<'a> Server<'a> {
                 anyhow!("cannot {what}: {server} refuses it ({})\n{}", answer.status, listed(&errors))
             }
             _ if problem.code.is_empty() => anyhow!("cannot {what}: {server} answered {}", answer.problem()),
+            404 if problem.code == "plugin-not-found" => anyhow!(
+                "cannot {what}: {} (404); `purser plugin push` uploads a component and its configuration",
+                problem.detail
+            ),
             status => {
                 let failure = problem.failure.map(|failure| format!(", {failure}")).unwrap_or_default();
                 anyhow!("cannot {what}: {} ({status} {}{failure})", problem.detail, problem.code)
