@@ -4,6 +4,7 @@
 mod books;
 mod command_line;
 mod containment;
+mod guide;
 mod keys;
 mod maintenance;
 mod monitoring;
