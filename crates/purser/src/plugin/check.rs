@@ -11,7 +11,7 @@ use ledger_core::{Digest, UsageEvent};
 use ledger_service::ports::throttling::{Decision, Measure, ThrottlingPlugin};
 use ledger_service::ports::{PluginFailure, PricingError};
 use plugin_host::samples::{SITUATIONS, events};
-use plugin_host::{Description, Limits, PreparedThrottling};
+use plugin_host::{Description, Limits, PreparedThrottling, Weight};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,12 +52,13 @@ pub(crate) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     let sampled = sample(&plugin);
     // The last word is the server's own: it puts the same samples to the component at an upload.
     let verdict = host.try_out(&bytes, &config.json).map_err(|error| refused(&name, &config, &error));
+    let limits = host.limits_of(description.weight);
     let is_taken = verdict.is_ok() && sampled.iter().all(|sampled| sampled.problem.is_none());
     if arguments.json {
-        let written = as_json(&description, &config, host.limits(), &sampled, is_taken);
+        let written = as_json(&description, &config, &limits, &sampled, is_taken);
         println!("{}", serde_json::to_string_pretty(&written).context("what was found cannot be written")?);
     } else {
-        print!("{}", shown(host.limits(), ready_after, &plugin, &sampled));
+        print!("{}", shown(&limits, ready_after, description.weight, &plugin, &sampled));
     }
     verdict.context("no server will take it")?;
     Ok(if is_taken { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -82,16 +83,18 @@ fn described(path: &Path, description: &Description, config: &Configuration) -> 
     lines.iter().map(|(name, value)| format!("{name:<10} {value}\n")).collect()
 }
 
-fn shown(limits: &Limits, ready_after: Duration, plugin: &Plugin, sampled: &[Sampled]) -> String {
+fn shown(limits: &Limits, ready_after: Duration, weight: Weight, plugin: &Plugin, sampled: &[Sampled]) -> String {
     let mut text = format!("ready      after {} ms of compiling", ready_after.as_millis());
     let has_snapshot = match plugin {
         Plugin::Pricing(plugin) => plugin.has_snapshot(),
         Plugin::Throttling(plugin) => plugin.has_snapshot(),
     };
-    text.push_str(if has_snapshot {
-        ", and calls begin with the configuration loaded\n"
-    } else {
-        "; no snapshot can be taken, so that each call loads the configuration first\n"
+    text.push_str(match (weight, has_snapshot) {
+        (Weight::Light, true) => ", and calls begin with the configuration loaded\n",
+        (Weight::Light, false) => "; no snapshot can be taken, so that each call loads the configuration first\n",
+        (Weight::Heavy, _) => {
+            "; it is heavy: a server keeps instances and calls them again, the times here are of fresh ones\n"
+        }
     });
     let windows = plugin.windows();
     if !windows.is_empty() {
@@ -257,6 +260,7 @@ fn as_json(
         "config_digest": Digest::of(config.json.as_bytes()).to_string(),
         "bytes": description.bytes,
         "world": description.world.name(),
+        "weight": description.weight.name(),
         "interface": description.world.interface(),
         "imports": description.imports,
         "exports": description.exports,
