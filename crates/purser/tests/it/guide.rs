@@ -72,14 +72,11 @@ struct Reader {
 
 impl Reader {
     fn run(&self, command: &str) -> Vec<String> {
-        let program = Path::new(purser().get_program()).parent().unwrap().to_owned();
-        let mut path = program.into_os_string();
-        path.push(":");
-        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let programs = Path::new(purser().get_program()).parent().unwrap().to_owned();
         let output = Command::new("sh")
-            .args(["-c", &format!("{command} 2>&1")])
+            .args(["-c", &format!("PATH=\"$PROGRAMS:$PATH\"; {command} 2>&1")])
             .current_dir(&self.folder)
-            .env("PATH", path)
+            .env("PROGRAMS", programs)
             .env("PURSER_SERVER", &self.server.url)
             .env("PURSER_KEY", ADMIN_KEY)
             // What projects depend on was built with this workspace, so that no network is asked.
