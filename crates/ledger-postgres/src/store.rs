@@ -14,7 +14,7 @@ use ledger_store::{
 };
 use postgres::Config;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 /// How many keys are forgotten in one transaction, so that none is long.
 const FORGOTTEN_MAX: usize = 10_000;
@@ -108,6 +108,15 @@ impl LedgerStore for PostgresStore {
                 failure.into()
             })
         })
+    }
+
+    fn needs_recovery(&self) -> bool {
+        match self.writer.try_lock() {
+            Ok(writer) => writer.session.is_none(),
+            Err(TryLockError::Poisoned(_)) => true,
+            // A commit is under way, or the store is being reopened.
+            Err(TryLockError::WouldBlock) => false,
+        }
     }
 
     fn recover(&self) -> Result<(), StoreError> {

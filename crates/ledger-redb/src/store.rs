@@ -494,6 +494,11 @@ impl LedgerStore for RedbStore {
         Ok(())
     }
 
+    fn needs_recovery(&self) -> bool {
+        // Whoever writes here is taking the journal away after a failed commit, or opening it again.
+        self.core.journal.try_read().map_or(true, |journal| journal.is_none())
+    }
+
     fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError> {
         Ok(AccountNumber(self.core.layers_mut()?.allocate(count)))
     }

@@ -201,7 +201,7 @@ impl Ledger {
 
     /// Whether requests are taken.
     pub fn is_ready(&self) -> bool {
-        self.handle().is_ok_and(|handle| handle.is_ready())
+        self.handle().is_ok_and(|handle| handle.is_ready()) && !self.store.needs_recovery()
     }
 
     /// The present instant.
@@ -311,14 +311,14 @@ impl Ledger {
 
     /// Books everything that is due by now, on every account. Returns how many accounts had something due.
     pub async fn run_due(&self) -> Result<usize, ServiceError> {
-        let run = scheduler::run_due(self).await;
-        self.counters().sweep(self.now());
-        // What failed may have been a commit that the writer knows nothing of: of a key, of a delivery. Nobody else reopens
-        // the store.
-        if let (Err(ServiceError::StorageUnavailable { .. }), Ok(handle)) = (&run, self.handle()) {
+        // The writer knows of its own commits only, and nobody else reopens the store: after one of a key, of a delivery.
+        if self.store.needs_recovery()
+            && let Ok(handle) = self.handle()
+        {
             handle.look_at_store();
         }
-        run
+        self.counters().sweep(self.now());
+        scheduler::run_due(self).await
     }
 
     /// Counts accounts and their open holds while commits go on, resting after each page of accounts for as many times as

@@ -47,6 +47,10 @@ pub trait LedgerStore: Send + Sync {
     /// Reopens after a failed commit: what became durable is visible, everything else never happened.
     fn recover(&self) -> Result<(), StoreError>;
 
+    /// Whether a commit failed and the store has not been reopened since, so that no commit can succeed. Never waits for one
+    /// that is under way.
+    fn needs_recovery(&self) -> bool;
+
     /// Sets numbers aside for `count` new accounts and returns the first. No two accounts ever get the same number;
     /// numbers that end up unused may be left out.
     fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError>;

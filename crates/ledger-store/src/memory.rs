@@ -96,6 +96,10 @@ impl LedgerStore for MemoryStore {
         self.inner().map(drop)
     }
 
+    fn needs_recovery(&self) -> bool {
+        false
+    }
+
     fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError> {
         Ok(self.inner()?.state.allocate(count))
     }

@@ -53,6 +53,13 @@ impl<S> FaultyStore<S> {
         self.broken.store(broken, Ordering::SeqCst);
     }
 
+    /// Mends it, for another process that opens it anew.
+    pub fn restart(&self) {
+        self.break_down_after(u64::MAX);
+        self.break_down(false);
+        self.closed.store(false, Ordering::SeqCst);
+    }
+
     /// Makes everything fail, as [`FaultyStore::break_down`] does, once so many commits have succeeded.
     pub fn break_down_after(&self, commits: u64) {
         self.good_left.store(commits, Ordering::SeqCst);
@@ -84,6 +91,10 @@ impl<S> FaultyStore<S> {
     }
 
     fn fail_commit(&self) -> Result<(), StoreError> {
+        // As a store on a disk: once a commit has failed, none succeeds before it is reopened; reads go on.
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(StoreError::unavailable("an earlier commit failed"));
+        }
         self.failing().inspect_err(|_| self.closed.store(true, Ordering::SeqCst))
     }
 }
@@ -114,6 +125,10 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
         self.inner.recover()?;
         self.closed.store(false, Ordering::SeqCst);
         Ok(())
+    }
+
+    fn needs_recovery(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
     }
 
     fn allocate_account_numbers(&self, count: u32) -> Result<AccountNumber, StoreError> {
@@ -149,9 +164,6 @@ impl<S: LedgerStore> LedgerStore for FaultyStore<S> {
     }
 
     fn due_accounts(&self, now: Timestamp, limit: usize) -> Result<Vec<Arc<str>>, StoreError> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(StoreError::unavailable("a commit failed, and the store has not been reopened"));
-        }
         self.inner.due_accounts(now, limit)
     }
 

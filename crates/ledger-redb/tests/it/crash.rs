@@ -190,11 +190,15 @@ fn after_a_failed_commit_the_store_refuses_until_it_has_recovered() {
     let store = RedbStore::open_on(disk.clone(), settings()).unwrap();
     let (_, present) = work(&store, 3);
     disk.cut_power_at(2, 1);
+    assert!(!store.needs_recovery());
     assert!(store.commit(batch(&present, 10)).is_err());
+    assert!(store.needs_recovery(), "whoever did not make the commit learns of it");
     assert!(store.commit(batch(&present, 10)).is_err(), "no commit may follow one whose fate is unknown");
     assert!(store.recover().is_err(), "without power there is nothing to reopen");
+    assert!(store.needs_recovery());
     disk.turn_on();
     store.recover().unwrap();
+    assert!(!store.needs_recovery());
     let found: Vec<_> = (1..=ACCOUNTS).map(|n| load(&store, n)).collect();
     assert!(found.iter().flatten().all(|account| account.sequence >= present[0].as_ref().unwrap().sequence));
     assert_eq!(work(&store, 2).0, 2);

@@ -263,8 +263,7 @@ async fn a_crash_in_between_buys_nothing_twice_and_forgets_nothing() {
         let ended = kit.ledger.clone();
         drop((kit, worker));
         until(|| Arc::strong_count(&ended) == 1).await;
-        store.break_down_after(u64::MAX);
-        store.break_down(false);
+        store.restart();
         let kit = Kit::over(store, settings());
         let worker = tokio::spawn(run(kit.ledger.clone()));
         until(|| is_over(&kit)).await;

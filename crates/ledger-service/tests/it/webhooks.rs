@@ -247,8 +247,7 @@ async fn whatever_stops_in_between_everything_is_told_at_least_once() {
         while Arc::strong_count(&ended) > 1 {
             tokio::task::yield_now().await;
         }
-        store.break_down_after(u64::MAX);
-        store.break_down(false);
+        store.restart();
         let mut running = Running::start(Kit::over(store, settings()), status(200));
         let in_the_ledger = running.kit.ledger.purchases("acme", None, 10).unwrap().len();
         assert!(in_the_ledger >= bought, "{commits}");
@@ -295,6 +294,10 @@ async fn what_cannot_be_written_down_is_sent_again_and_not_at_once() {
     }
     // The receiver has it, and is not called again and again while the store is away: whatever comes is sent before it.
     running.kit.store.break_down(false);
+    running.kit.ledger.run_due().await.unwrap();
+    while !running.kit.ledger.is_ready() {
+        tokio::task::yield_now().await;
+    }
     buy(&running.kit, "acme", "p2").await;
     assert_ne!(running.next().await.body, first.body);
     running.kit.wait_ms(5_000);
@@ -330,8 +333,7 @@ async fn that_an_endpoint_is_disabled_is_told_at_least_once() {
         while Arc::strong_count(&ended) > 1 {
             tokio::task::yield_now().await;
         }
-        store.break_down_after(u64::MAX);
-        store.break_down(false);
+        store.restart();
         let running = Running::start(Kit::over(store, settings()), status(410));
         running.until(&watcher.id, |found| found.iter().any(|one| one.status() == "delivered")).await;
         assert!(running.kit.ledger.webhook(&made.id).unwrap().disabled.is_some(), "{commits}");
