@@ -11,22 +11,31 @@ use ledger_service::ports::throttling::{
 pub struct AtMost {
     windows: [Window; 1],
     limit: u64,
+    digests: (Digest, Digest),
 }
 
 impl AtMost {
     /// At most `limit` of a measure in `seconds`.
     pub fn new(limit: u64, measure: Measure, scope: Scope, seconds: u32) -> Self {
-        Self { windows: [Window { name: "burst".into(), scope, measure, seconds, limit: Some(limit) }], limit }
+        let windows = [Window { name: "burst".into(), scope, measure, seconds, limit: Some(limit) }];
+        let digests = (Digest([3; 32]), Digest([u8::try_from(limit % 256).unwrap(); 32]));
+        Self { windows, limit, digests }
+    }
+
+    /// The same under the digests of what was uploaded.
+    #[must_use]
+    pub fn released_as(self, digest: Digest, config_digest: Digest) -> Self {
+        Self { digests: (digest, config_digest), ..self }
     }
 }
 
 impl ThrottlingPlugin for AtMost {
     fn digest(&self) -> Digest {
-        Digest([3; 32])
+        self.digests.0
     }
 
     fn config_digest(&self) -> Digest {
-        Digest([u8::try_from(self.limit % 256).unwrap(); 32])
+        self.digests.1
     }
 
     fn windows(&self) -> &[Window] {

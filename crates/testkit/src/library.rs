@@ -110,7 +110,7 @@ impl PluginLibrary for Shelf {
         Ok(is_there.then(|| self.plugin.clone() as Arc<dyn PricingPlugin>))
     }
 
-    fn throttling(&self, digest: Digest, _: Digest) -> Result<Option<Arc<dyn ThrottlingPlugin>>, ServiceError> {
+    fn throttling(&self, digest: Digest, config: Digest) -> Result<Option<Arc<dyn ThrottlingPlugin>>, ServiceError> {
         let Some(text) = self.text_of(digest) else { return Ok(None) };
         let words: Vec<&str> = text.split(' ').collect();
         let ["at", "most", limit, measure, scope, seconds] = words[..] else { return Ok(None) };
@@ -121,7 +121,7 @@ impl PluginLibrary for Shelf {
         };
         let scope = if scope == "agent" { Scope::Agent } else { Scope::Account };
         let policy = AtMost::new(limit.parse().unwrap(), measure, scope, seconds.parse().unwrap());
-        Ok(Some(Arc::new(policy)))
+        Ok(Some(Arc::new(policy.released_as(digest, config))))
     }
 
     fn component_bytes(&self, digest: Digest) -> Result<Option<Vec<u8>>, ServiceError> {

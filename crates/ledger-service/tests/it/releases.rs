@@ -1,10 +1,10 @@
 //! Releases: in effect between two requests, on record, there again after a restart; shadows beside the traffic.
 
 use ledger_core::{Amount, Digest, OnExcess};
-use ledger_service::ports::PluginFailure;
+use ledger_service::ports::{ConfigFormat, PluginFailure};
 use ledger_service::{
-    Actor, HoldAmount, HoldInput, HoldStep, NoticeKind, Pair, ReleaseInput, ReleaseMode, ServiceError, ShadowReport,
-    Step,
+    Actor, ChargeInput, HoldAmount, HoldInput, HoldStep, NoticeKind, Pair, ReleaseInput, ReleaseMode, ServiceError,
+    ShadowReport, Step,
 };
 use ledger_store::SystemRecord;
 use std::sync::Arc;
@@ -217,4 +217,36 @@ async fn a_damaged_record_stops_the_start_and_one_of_another_name_does_not() {
     put("00000000000000000003", "{}".into());
     let damaged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| Kit::sharing(&kit)));
     assert!(damaged.is_err(), "nobody knows what would be live");
+}
+
+/// A policy goes on with what was counted, whichever limit is released for it.
+#[tokio::test]
+async fn a_policy_is_released_and_rolled_back_and_goes_on_counting() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    let limited = async |kit: &Kit, id: &str| {
+        let input = ChargeInput { activity: "limited".into(), ..messages("acme", id, 1) };
+        kit.ledger.charge(input).await
+    };
+    let is_throttled = |charged: Result<_, ServiceError>| matches!(charged, Err(ServiceError::Throttled { .. }));
+    limited(&kit, "e1").await.unwrap();
+    limited(&kit, "e2").await.unwrap();
+    assert!(is_throttled(limited(&kit, "e3").await));
+    let three = b"at most 3 requests account 60";
+    let digest = kit.ledger.upload_version("at-most", three, &actor()).unwrap().digest;
+    let config = kit.ledger.upload_config("at-most", "{}", ConfigFormat::Json, Some(digest), &actor()).unwrap();
+    let release =
+        ReleaseInput { plugin: "at-most".to_owned(), config_digest: Some(config), ..input(digest, ReleaseMode::Live) };
+    kit.ledger.release(release.clone()).await.unwrap();
+    limited(&kit, "e3").await.unwrap();
+    assert!(is_throttled(limited(&kit, "e4").await), "two were counted before the release");
+    let again = Kit::sharing(&kit);
+    for id in ["r1", "r2", "r3"] {
+        limited(&again, id).await.unwrap();
+    }
+    assert!(is_throttled(limited(&again, "r4").await), "counters of requests begin anew with the process");
+    again.ledger.roll_back("at-most", None, String::new(), actor()).await.unwrap();
+    assert!(is_throttled(limited(&again, "r4").await));
+    let shadow = again.ledger.release(ReleaseInput { mode: ReleaseMode::Shadow, ..release }).await;
+    assert!(matches!(shadow, Err(ServiceError::Invalid(_))), "{shadow:?}");
 }

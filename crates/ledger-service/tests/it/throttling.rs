@@ -1,19 +1,23 @@
 //! Policies: a limit is exact however many come at once, and counts what was done and nothing else.
 
-use ledger_core::{Amount, HoldStatus};
-use ledger_service::ports::Clock;
-use ledger_service::ports::throttling::{Measure, Scope};
+use ledger_core::{Amount, Digest, HoldStatus};
+use ledger_service::ports::throttling::{Action, Asked, Decision, Measure, Reading, Scope, ThrottlingPlugin, Window};
+use ledger_service::ports::{Clock, PluginFailure};
 use ledger_service::{Binding, ChargeInput, HoldAmount, HoldInput, HoldStep, Ledger, Policy, Seen, ServiceError, Slot};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use testkit::{AtMost, Kit, messages};
 
 /// Puts a policy over the chats of the plan `pro`.
 fn throttle(ledger: &Ledger, kit: &Kit, plugin: AtMost) {
+    throttle_by(ledger, kit, Arc::new(plugin));
+}
+
+fn throttle_by(ledger: &Ledger, kit: &Kit, plugin: Arc<dyn ThrottlingPlugin>) {
     let mut releases = testkit::releases(kit.plugin.clone());
     let policy = Policy { name: "fair".into(), activities: ["chat".to_owned()].into(), throttles: "limits".into() };
     releases.policies.insert("fair".to_owned(), policy);
     releases.plans.get_mut("pro").unwrap().policies.push("fair".to_owned());
-    let binding = Binding { name: "at-most".into(), plugin: Arc::new(plugin) as Arc<_>, shadow: None };
+    let binding = Binding { name: "at-most".into(), plugin, shadow: None };
     releases.throttles.insert("limits".into(), Slot::configured(binding));
     ledger.set_releases(releases);
 }
@@ -178,4 +182,84 @@ async fn a_policy_that_fails_lets_nothing_through_and_counts_nothing() {
         "{failed:?}"
     );
     kit.ledger.charge(messages("acme", "e2", 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn agents_models_and_activities_have_counters_of_their_own() {
+    for scope in [Scope::Agent, Scope::Model, Scope::Activity] {
+        let kit = Kit::new();
+        kit.open_account("acme", "pro").await;
+        throttle(&kit.ledger, &kit, AtMost::new(1, Measure::Requests, scope, 60));
+        let charge = async |id: &str, agent: Option<&str>, model: &str| {
+            let (agent, model) = (agent.map(Into::into), Some(model.into()));
+            kit.ledger.charge(ChargeInput { agent, model, ..messages("acme", id, 1) }).await
+        };
+        charge("e1", Some("a"), "m").await.unwrap();
+        let others = [
+            is_throttled(&charge("e2", Some("b"), "m").await),
+            is_throttled(&charge("e3", Some("a"), "n").await),
+            is_throttled(&charge("e4", None, "o").await),
+        ];
+        let expected = match scope {
+            Scope::Agent => [false, true, false],
+            Scope::Model => [true, false, false],
+            Scope::Activity | Scope::Account => [true, true, true],
+        };
+        assert_eq!(others, expected, "{scope:?}");
+    }
+}
+
+/// What a policy was asked: the action, what is unspent, a hold's age, and an estimate in micro-credits.
+type Question = (Action, u32, Option<u64>, Option<i64>);
+
+/// Lets everything through, and keeps what it was asked.
+#[derive(Default)]
+struct Asks(Mutex<Vec<Question>>);
+
+impl ThrottlingPlugin for Asks {
+    fn digest(&self) -> Digest {
+        Digest([5; 32])
+    }
+
+    fn config_digest(&self) -> Digest {
+        Digest([5; 32])
+    }
+
+    fn windows(&self) -> &[Window] {
+        &[]
+    }
+
+    fn decide(&self, asked: &Asked<'_>, _: &[Reading]) -> Result<Decision, (PluginFailure, String)> {
+        let estimate = asked.estimate.map(Amount::micros);
+        self.0.lock().unwrap().push((asked.action, asked.remaining_permille, asked.hold_age_ms, estimate));
+        Ok(Decision::Allow)
+    }
+}
+
+#[tokio::test]
+async fn a_policy_sees_what_is_unspent_how_old_a_hold_is_and_what_is_asked_for() {
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    let asks = Arc::new(Asks::default());
+    throttle_by(&kit.ledger, &kit, asks.clone());
+    // 250 of 1,000 credits are spent, and then all of them.
+    kit.ledger.charge(messages("acme", "e1", 250_000)).await.unwrap();
+    let opened = hold(&kit, "h1").await.unwrap();
+    kit.wait_ms(90_000);
+    let amount = Some(HoldAmount::Credits(Amount::from_credits(2).unwrap()));
+    kit.ledger.step_hold(&opened, "x", HoldStep::Extend { amount, ttl_ms: None }).await.unwrap();
+    kit.ledger.step_hold(&opened, "s", HoldStep::Release).await.unwrap();
+    kit.ledger.charge(messages("acme", "e2", 750_000)).await.unwrap();
+    kit.ledger.charge(messages("acme", "e3", 0)).await.unwrap();
+    assert_eq!(
+        *asks.0.lock().unwrap(),
+        [
+            (Action::Charge, 1000, None, None),
+            (Action::OpenHold, 750, None, Some(1_000_000)),
+            (Action::ExtendHold, 750, Some(90_000), Some(2_000_000)),
+            (Action::Charge, 750, None, None),
+            (Action::Charge, 0, None, None),
+        ],
+        "and what ends a hold is not asked about"
+    );
 }

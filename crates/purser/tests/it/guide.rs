@@ -2,7 +2,7 @@
 //! what stands there. What differs from machine to machine (digests, sizes, fuel, times, addresses) is left out of the
 //! comparison; the change of a price that the page asks for, and what customers do meanwhile, are done here.
 
-use crate::server::{ADMIN_KEY, Server, expect, purser};
+use crate::server::{ADMIN_KEY, Server, expect, purser, seen_in_shadow};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -107,18 +107,6 @@ impl Reader {
         let charge = json!({ "id": id, "account": "acme", "activity": "chat", "model": "gpt-4o-mini", "usage": usage });
         expect(&client, Call::post("/v1/charges", &charge).unwrap(), 201).await;
     }
-
-    /// Waits until the candidate was asked about a charge.
-    async fn seen_in_shadow(&self) {
-        let client = self.server.client();
-        loop {
-            let found = expect(&client, Call::get("/v1/plugins/per-unit/shadow"), 200).await;
-            if found["events"] == 1 {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -157,7 +145,7 @@ async fn the_guide_is_followed_to_its_end() {
             }
             "purser plugin shadow per-unit" => {
                 reader.charge("e2").await;
-                reader.seen_in_shadow().await;
+                seen_in_shadow(&client, "per-unit", 1).await;
             }
             _ => {}
         }

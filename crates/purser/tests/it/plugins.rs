@@ -1,6 +1,6 @@
 //! `purser plugin` for whoever operates one, at a real server.
 
-use crate::server::{ADMIN_KEY, Server, expect, purser};
+use crate::server::{ADMIN_KEY, Server, expect, purser, seen_in_shadow};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -70,14 +70,8 @@ async fn a_price_goes_live_and_back() {
     let shadow = says(&[&["release", "per-model-rates", "--mode", "shadow", "--reason", "?"], &both[..]].concat());
     assert!(shadow.contains("in shadow: component"), "{shadow}");
     assert_eq!(credits("e3").await, "0.0825", "nobody pays by a shadow");
-    let mut shown = String::new();
-    for _ in 0..100 {
-        shown = says(&["shadow", "per-model-rates"]);
-        if shown.contains("events     1") {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    seen_in_shadow(&admin, "per-model-rates", 1).await;
+    let shown = says(&["shadow", "per-model-rates"]);
     for part in ["0.0825 live, 0.1386 by the candidate, +0.0561 (+68.0 %)", "gpt-4o-mini", "acme     chat"] {
         assert!(shown.contains(part), "{part} is missing from\n{shown}");
     }

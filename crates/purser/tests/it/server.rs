@@ -102,3 +102,11 @@ pub(crate) async fn expect(client: &Client, call: Call, status: u16) -> Value {
     assert_eq!(answer.status, status, "{}", answer.problem());
     body(&answer)
 }
+
+/// Waits until a candidate in shadow was asked about so many events.
+pub(crate) async fn seen_in_shadow(client: &Client, plugin: &str, events: u64) {
+    let path = format!("/v1/plugins/{plugin}/shadow");
+    while expect(client, Call::get(&path), 200).await["events"] != events {
+        tokio::task::yield_now().await;
+    }
+}
