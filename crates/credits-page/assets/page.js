@@ -51,13 +51,16 @@
   // ---- Times
 
   const forms = {
+    moment: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
     minute: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }),
     date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" }),
   };
   const writeTimes = (within) => all("time[data-t]", within).forEach((element) => {
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) return;
-    element.textContent = forms[element.dataset.t].format(at);
+    // The year is said where it is not this one.
+    const form = element.dataset.t === "moment" && at.getFullYear() !== new Date().getFullYear() ? "minute" : element.dataset.t;
+    element.textContent = forms[form].format(at);
     element.title = element.dateTime;
   });
 
@@ -148,7 +151,7 @@
     const facts = Object.entries(entry.usage || {}).map(([unit, quantity]) => [human(unit), String(quantity)]);
     for (const draw of entry.grants || []) facts.push(["Grant", `${shown(draw.credits, "26")} ${draw.grant}`]);
     for (const [name, value] of Object.entries(entry.details || {})) facts.push([human(name), typeof value === "string" ? value : JSON.stringify(value)]);
-    facts.push(["Entry", `${entry.id} no. ${entry.sequence}`], ["Hash", String(entry.hash)]);
+    facts.push(["Entry", `${entry.id}, no. ${entry.sequence}`], ["Hash", String(entry.hash)]);
     for (const [name, value] of facts) {
       const line = document.createElement("div");
       line.append(document.createElement("dt"), document.createElement("dd"));
@@ -191,7 +194,6 @@
     });
     // A page that is put away must not hold a connection.
     addEventListener("pagehide", () => source.close());
-    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   };
 
   // ---- The chart: what a bar says, where the pointer is, at once and not after a second.
@@ -202,9 +204,15 @@
     tip.hidden = true;
     tip.setAttribute("aria-hidden", "true");
     chart.append(tip);
-    all(".hit", chart).forEach((hit) => {
-      const title = one("title", hit);
-      hit.tip = title.textContent;
+    // What a bar is made of is in the table, whose rows have the newest first.
+    const table = one("table", chart.parentElement);
+    const names = all("thead th", table).slice(1, -1).map((cell) => cell.textContent);
+    const rows = all("tbody tr", table).reverse();
+    all(".hit", chart).forEach((hit, index) => {
+      const title = one("title", hit), row = rows[index];
+      const parts = row ? all("td", row).slice(0, -1).map((cell) => cell.textContent) : [];
+      const lines = parts.map((part, series) => `${part}  ${names[series]}`).filter((_, series) => parts[series] !== "–");
+      hit.tip = [title.textContent, ...lines.reverse()].join("\n");
       title.remove();
     });
     const svg = one(".plot > svg", chart);
@@ -283,4 +291,6 @@
     all("[data-print]").forEach((button) => { button.hidden = false; button.addEventListener("click", () => print()); });
     listen();
   });
+  // One that is taken out again has old numbers, and forms that are sent already.
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 })();

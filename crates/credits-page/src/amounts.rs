@@ -72,23 +72,23 @@ pub(crate) fn grouped(number: u128) -> String {
 
 /// The amount as an element.
 pub(crate) fn shown(amount: Amount, digits: Digits) -> Markup {
-    html! { data.n value=(amount) data-d=(digits.code()) { (text(amount, digits)) } }
+    html! { data value=(amount) data-d=(digits.code()) { (text(amount, digits)) } }
 }
 
 /// The amount as an element that the script keeps up to date.
 pub(crate) fn live(name: &str, amount: Amount, digits: Digits) -> Markup {
-    html! { data.n value=(amount) data-d=(digits.code()) data-live=(name) { (text(amount, digits)) } }
+    html! { data value=(amount) data-d=(digits.code()) data-live=(name) { (text(amount, digits)) } }
 }
 
 /// The amount with its sign, whichever it has.
 pub(crate) fn signed(amount: Amount, digits: Digits) -> Markup {
     let plus = if amount.is_positive() { "+" } else { "" };
-    html! { data.n.plus[amount.is_positive()] value=(amount) data-d=(digits.code()) data-signed { (plus) (text(amount, digits)) } }
+    html! { data.plus[amount.is_positive()] value=(amount) data-d=(digits.code()) data-signed { (plus) (text(amount, digits)) } }
 }
 
 /// A whole number as an element.
 pub(crate) fn count(number: u64) -> Markup {
-    html! { data.n value=(number) data-d="00" { (grouped(u128::from(number))) } }
+    html! { data value=(number) data-d="00" { (grouped(u128::from(number))) } }
 }
 
 /// Money in a currency: an amount in its main unit, of which the ledger keeps six decimals.

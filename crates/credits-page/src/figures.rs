@@ -56,12 +56,13 @@ pub(crate) fn lengths(values: &[i128], whole: i128, least: i128) -> Vec<i128> {
     values.iter().map(length).collect()
 }
 
-/// The end of an axis: the smallest of 1, 2, 2.5, 4, 5 and 8 times a power of ten that is not below the value.
+/// The end of an axis, whose quarters are round too: the smallest of 1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6 and 8 times a power of
+/// ten that is not below the value.
 pub(crate) fn axis_end(value: i128) -> i128 {
     let mut power: i128 = 1;
     loop {
         // Powers below ten have no half.
-        let steps = [10, 20, 25, 40, 50, 80].map(|step| step * power);
+        let steps = [10, 12, 16, 20, 24, 32, 40, 60, 80].map(|step| step * power);
         if let Some(end) = steps.into_iter().find(|end| *end >= value.max(1)) {
             return end;
         }
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_axis_ends_on_a_round_number() {
-        for (value, expected) in [(0, 10), (10, 10), (11, 20), (21, 25), (26, 40), (81, 100), (123_456, 200_000)] {
+        for (value, expected) in [(0, 10), (10, 10), (11, 12), (21, 24), (26, 32), (81, 100), (123_456, 160_000)] {
             assert_eq!(axis_end(value), expected, "{value}");
         }
         assert!(axis_end(9_000_000_000_000_000_000) >= 9_000_000_000_000_000_000);

@@ -196,7 +196,7 @@ impl Frame {
 
 /// An icon beside a text that says the same.
 pub(crate) fn icon(name: &str) -> Markup {
-    html! { svg.icon aria-hidden="true" width="16" height="16" { use href={ "#i-" (name) } {} } }
+    html! { svg.icon aria-hidden="true" { use href={ "#i-" (name) } {} } }
 }
 
 /// The icons, each once: strokes on a grid of sixteen.
@@ -208,7 +208,6 @@ const SPRITE: PreEscaped<&str> = PreEscaped(concat!(
     r#"<symbol id="i-other" viewBox="0 0 16 16"><path d="M8 2.5v3m0 5v3M2.5 8h3m5 0h3M4.5 4.5l1.7 1.7m3.6 3.6 1.7 1.7m0-7-1.7 1.7M6.2 9.8l-1.7 1.7"/></symbol>"#,
     r#"<symbol id="i-ledger" viewBox="0 0 16 16"><path d="M8 3v10M3 8h10"/></symbol>"#,
     r#"<symbol id="i-down" viewBox="0 0 16 16"><path d="M8 2.5v7m-3-3 3 3 3-3M3 13h10"/></symbol>"#,
-    r#"<symbol id="i-more" viewBox="0 0 16 16"><path d="m4.5 6.5 3.5 3.5 3.5-3.5"/></symbol>"#,
     r#"<symbol id="i-search" viewBox="0 0 16 16"><path d="M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zm3.3 7.8 3.2 3.2"/></symbol>"#,
     "</svg>"
 ));

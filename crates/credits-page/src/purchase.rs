@@ -328,7 +328,7 @@ fn auto_top_up(frame: &Frame, view: &PurchaseView, rule: &AutoTopUp) -> Markup {
                             }
                         }
                         div.field {
-                            label for="period" { "within" }
+                            label for="period" { "Within" }
                             span.with-unit {
                                 input #period name="period_days" type="number" min="1" max="366" required value=(rule.period_days);
                                 span aria-hidden="true" { "days" }
@@ -342,7 +342,7 @@ fn auto_top_up(frame: &Frame, view: &PurchaseView, rule: &AutoTopUp) -> Markup {
                         }
                         @match rule.bought.last() {
                             Some(last) => {
-                                "It bought " (counted(i64::try_from(rule.bought.len()).unwrap_or(0), "time"))
+                                "It bought " (if rule.bought.len() == 1 { "once".to_owned() } else { format!("{} times", rule.bought.len()) })
                                 " in this period, last on " (times::date(frame.zone, *last)) "."
                             }
                             None => { "It bought nothing in this period." }

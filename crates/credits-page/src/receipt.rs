@@ -46,7 +46,7 @@ pub fn receipt_page(frame: &Frame, view: &ReceiptView) -> String {
             }
             div.parties { (party("From", &view.seller)) (party("To", &view.buyer)) }
             dl.sums {
-                div { dt { "Purchase" } dd { span.code { (names::clean(&bought.id)) } } }
+                div { dt { "Purchase" } dd { code { (names::clean(&bought.id)) } } }
                 @if let Some(invoice) = &view.invoice { div { dt { "Invoice" } dd { (names::clean(invoice)) } } }
                 div { dt { "Date" } dd { (times::minute(frame.zone, bought.at)) } }
                 div { dt { "What" } dd {
@@ -57,7 +57,7 @@ pub fn receipt_page(frame: &Frame, view: &ReceiptView) -> String {
                 div.total { dt { "Total" } dd { (bought.paid.text()) " " small { (names::clean(&bought.paid.currency)) } } }
                 @if !bought.refunded.is_zero() { div { dt { "Went back" } dd { (refunded.text()) } } }
             }
-            p.note { "Entry in the journal: " span.code.hash { (names::clean(&view.hash)) } }
+            p.note { "Entry in the journal: " code { (names::clean(&view.hash)) } }
         }
     };
     frame.page(Section::Purchase, "Receipt", &inside)

@@ -1,7 +1,8 @@
 //! Instants and days as people read them: in the account's zone, which the script changes to the viewer's for instants.
 //! Days are the account's own, since that is how its usage is cut.
 
-use chrono::NaiveDate;
+use crate::frame::Frame;
+use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
 use ledger_core::Timestamp;
 use maud::{Markup, html};
@@ -13,6 +14,14 @@ const DAYS_FROM_CE_TO_1970: i32 = 719_163;
 pub(crate) fn minute(zone: Tz, at: Timestamp) -> Markup {
     let local = at.to_utc().with_timezone(&zone);
     html! { time datetime=(at) data-t="minute" { (local.format("%-d %b %Y, %H:%M").to_string()) } }
+}
+
+/// An instant to the minute, without its year if that is the present one: for columns.
+pub(crate) fn moment(frame: &Frame, at: Timestamp) -> Markup {
+    let local = at.to_utc().with_timezone(&frame.zone);
+    let is_this_year = local.year() == frame.now.to_utc().with_timezone(&frame.zone).year();
+    let text = local.format(if is_this_year { "%-d %b, %H:%M" } else { "%-d %b %Y, %H:%M" }).to_string();
+    html! { time datetime=(at) data-t="moment" { (text) } }
 }
 
 /// The day of an instant.

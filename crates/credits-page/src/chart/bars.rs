@@ -2,7 +2,7 @@
 //! have a series each, and the rest are one more. Every day of the span has its place, also where nothing was used.
 
 use super::{SERIES_MAX, class, pattern, swatch};
-use crate::amounts::{Digits, shown, text};
+use crate::amounts::{Digits, text};
 use crate::credits::DaySum;
 use crate::figures::axis_end;
 use crate::names;
@@ -200,15 +200,9 @@ impl Bars {
         path
     }
 
-    /// What a bar says when it is pointed at.
+    /// What a bar says when it is pointed at. What it is made of is in the table, from which the script takes it.
     fn said(&self, bar: &Bar) -> String {
-        let mut said = format!("{}: {}", self.step.label(bar.start), text(amount(bar.total()), Digits::Column));
-        let parts = bar.parts.iter().enumerate().filter(|(_, part)| **part != 0);
-        for (series, part) in parts.rev() {
-            let credits = text(amount(*part), Digits::Column);
-            let _ = write!(said, "\n{}: {credits}", names::isolated(self.name(series)));
-        }
-        said
+        format!("{}: {}", self.step.label(bar.start), text(amount(bar.total()), Digits::Column))
     }
 
     /// The drawing with its axes and legend.
@@ -226,9 +220,15 @@ impl Bars {
                         path.grid d={ "M0 0h" (WIDTH) "M0 250h" (WIDTH) "M0 500h" (WIDTH) "M0 750h" (WIDTH) } {}
                         path.empty d=(self.empty_path()) {}
                         @for series in 0..series {
-                            @let path = self.path(series);
-                            path class=(class(series)) d=(path) {}
-                            @if let Some(pattern) = pattern(series) { path fill=(pattern) d=(path) {} }
+                            @match pattern(series) {
+                                None => { path class=(class(series)) d=(self.path(series)) {} }
+                                Some(pattern) => {
+                                    @let id = format!("bars-{series}");
+                                    defs { path id=(id) d=(self.path(series)) {} }
+                                    use class=(class(series)) href={ "#" (id) } {}
+                                    use fill=(pattern) href={ "#" (id) } {}
+                                }
+                            }
                         }
                         path.ground d={ "M0 " (HEIGHT) "h" (WIDTH) } {}
                         @for (index, bar) in self.bars.iter().enumerate() {
@@ -272,8 +272,8 @@ impl Bars {
                         thead {
                             tr {
                                 th scope="col" { (names::human(self.step.name())) }
-                                @for series in 0..series { th.num scope="col" { (names::shown(self.name(series))) } }
-                                th.num scope="col" { "Total" }
+                                @for series in 0..series { th scope="col" { (names::shown(self.name(series))) } }
+                                th scope="col" { "Total" }
                             }
                         }
                         tbody {
@@ -281,9 +281,9 @@ impl Bars {
                                 tr {
                                     th scope="row" { (self.step.label(bar.start)) }
                                     @for part in &bar.parts {
-                                        td.num { @if *part == 0 { "–" } @else { (text(amount(*part), Digits::Column)) } }
+                                        td { @if *part == 0 { "–" } @else { (text(amount(*part), Digits::Column)) } }
                                     }
-                                    td.num { (shown(amount(bar.total()), Digits::Column)) }
+                                    td { (text(amount(bar.total()), Digits::Column)) }
                                 }
                             }
                         }

@@ -214,8 +214,8 @@ fn empty(view: &CreditsView) -> Markup {
 fn row(frame: &Frame, entry: &LogEntry) -> Markup {
     let title = names::human(entry.activity.as_deref().unwrap_or(&entry.entry_type));
     html! {
-        tr.entry {
-            td { (times::minute(frame.zone, entry.at)) }
+        tr.entry data-sequence=(entry.sequence) {
+            td { (times::moment(frame, entry.at)) }
             th scope="row" {
                 span.type { (icon(entry.kind.icon())) " " (title) }
                 @if entry.model.is_some() || entry.agent.is_some() {
@@ -233,7 +233,7 @@ fn row(frame: &Frame, entry: &LogEntry) -> Markup {
         tr.more {
             td colspan="5" {
                 details {
-                    summary { (icon("more")) span.hidden { "Details of " (names::clean(&entry.id)) } }
+                    summary { span.hidden { "Details of " (names::clean(&entry.id)) } }
                     (unfolded(frame, entry))
                 }
             }
@@ -251,7 +251,7 @@ fn unfolded(frame: &Frame, entry: &LogEntry) -> Markup {
                         @for line in &entry.lines {
                             tr {
                                 th scope="row" { (names::shown(&line.label)) }
-                                td.num { (names::clean(&line.quantity)) " " (names::clean(&names::human(&line.unit).to_lowercase())) }
+                                td.num { (names::clean(&line.quantity)) " " (unit(line)) }
                                 td.num { (shown(line.credits, Digits::Exact)) }
                             }
                         }
@@ -265,12 +265,12 @@ fn unfolded(frame: &Frame, entry: &LogEntry) -> Markup {
                     }
                 }
                 @if let Some(plugin) = &entry.plugin {
-                    div { dt { "Priced by" } dd { (names::shown(&plugin.name)) " " span.code { (names::clean(&plugin.version)) } } }
+                    div { dt { "Priced by" } dd { (names::shown(&plugin.name)) " " code { (names::clean(&plugin.version)) } } }
                 }
                 @for draw in &entry.draws {
                     div {
                         dt { @if let Some(source) = &draw.source { (names::human(source)) } @else { "Grant" } }
-                        dd { (shown(draw.credits, Digits::Exact)) " " span.code { (names::clean(&draw.grant)) } }
+                        dd { (shown(draw.credits, Digits::Exact)) " " code { (names::clean(&draw.grant)) } }
                     }
                 }
                 @for (name, value) in &entry.details { div { dt { (names::human(name)) } dd { (names::shown(value)) } } }
@@ -279,13 +279,19 @@ fn unfolded(frame: &Frame, entry: &LogEntry) -> Markup {
                 }
                 div {
                     dt { "Entry" }
-                    dd { span.code { (names::clean(&entry.id)) } " no. " (entry.sequence) }
+                    dd { code { (names::clean(&entry.id)) } ", no. " (entry.sequence) }
                 }
-                div { dt { "Hash" } dd { span.code.hash { (names::clean(&entry.hash)) } } }
+                div { dt { "Hash" } dd { code { (names::clean(&entry.hash)) } } }
                 @if let Some(url) = &entry.receipt_url { div { dt { "Proof" } dd { a href=(url) { "Receipt to check" } } } }
             }
         }
     }
+}
+
+/// The unit as it is said of the quantity: one minute, two minutes.
+fn unit(line: &Line) -> String {
+    let unit = names::human(&line.unit).to_lowercase();
+    if line.quantity == "1" { unit.strip_suffix('s').map_or(unit.clone(), str::to_owned) } else { unit }
 }
 
 /// What is booked so much later than it happened is told.
@@ -296,19 +302,19 @@ fn template() -> Markup {
     html! {
         template data-row {
             tr.entry.new {
-                td { time data-t="minute" data-slot="at" {} }
+                td { time data-t="moment" data-slot="at" {} }
                 th scope="row" {
-                    span.type { svg.icon aria-hidden="true" width="16" height="16" { use data-slot="icon" {} } " " span data-slot="title" {} }
+                    span.type { svg.icon aria-hidden="true" { use data-slot="icon" {} } " " span data-slot="title" {} }
                     span.sub.narrow-only data-slot="sub" {}
                 }
                 td.wide-only { bdi data-slot="model" {} }
                 td.wide-only { bdi data-slot="agent" {} }
-                td.num { data.n data-d="26" data-signed data-slot="credits" {} }
+                td.num { data data-d="26" data-signed data-slot="credits" {} }
             }
             tr.more {
                 td colspan="5" {
                     details {
-                        summary { (icon("more")) span.hidden data-slot="label" {} }
+                        summary { span.hidden data-slot="label" {} }
                         div.unfolded { dl data-slot="facts" {} }
                     }
                 }

@@ -105,7 +105,7 @@ fn statistics(balance: &Balance) -> Markup {
         ("package", "Package", balance.package, "included in this cycle"),
         ("consumed", "Consumed", balance.consumed, "used in this cycle"),
         ("remaining", "Remaining", balance.remaining, "left to use"),
-        ("purchased", "Purchased", balance.purchased, "on top of the package"),
+        ("purchased", "Purchased", balance.purchased, "bought on top"),
     ];
     html! {
         dl.statistics {
@@ -167,7 +167,7 @@ fn facts(frame: &Frame, balance: &Balance) -> Markup {
                 }
             }
             div {
-                dt { "Next expiry" }
+                dt { a href="#grants" { "Next expiry" } }
                 dd {
                     @match balance.next_expiry {
                         Some((end, credits)) => {
