@@ -126,6 +126,8 @@
     const remaining = micros(balance.remaining) || 0n, spendable = micros(balance.spendable) || 0n;
     const standing = spendable <= 0n ? "exhausted" : remaining <= 0n ? "overdrawn" : used >= low ? "low" : "";
     all("[data-banner]").forEach((banner) => { banner.hidden = banner.dataset.banner !== standing; });
+    const stand = one("[data-stand]");
+    if (stand) stand.classList.toggle("spent", standing === "exhausted");
     say(`${shown(balance.remaining, "02")} credits remaining, ${shown(balance.consumed, "02")} consumed`);
   };
 

@@ -248,7 +248,7 @@ fn history(frame: &Frame, view: &PurchaseView) -> Markup {
                     caption.hidden { "Purchases, newest first" }
                     thead {
                         tr {
-                            th scope="col" { "Time" }
+                            th scope="col" { "Date" }
                             th.wide-only scope="col" { "What" }
                             th.num scope="col" { "Credits" }
                             th.num.wide-only scope="col" { "Left" }
@@ -270,7 +270,7 @@ fn purchase(frame: &Frame, row: &PurchaseRow) -> Markup {
     let refunded = Money { amount: row.refunded, ..row.paid.clone() };
     html! {
         tr {
-            th scope="row" { (times::minute(frame.zone, row.at)) }
+            th.date scope="row" { (times::date(frame.zone, row.at)) }
             td.wide-only {
                 @match &row.pack { Some(pack) => { (names::human(pack)) " pack" } None => { "Own amount" } }
                 " " span.tag { (names::human(&row.settlement).to_lowercase()) }

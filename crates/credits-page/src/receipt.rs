@@ -38,7 +38,7 @@ pub fn receipt_page(frame: &Frame, view: &ReceiptView) -> String {
     let bought = &view.purchase;
     let refunded = Money { amount: bought.refunded, ..bought.paid.clone() };
     let inside = html! {
-        p.no-print { a href=(view.back_url) { "Back to purchases" } }
+        p.back.no-print { a href=(view.back_url) { "Back to purchases" } }
         article.card.narrow.receipt {
             div.titled {
                 h1 { "Receipt" }

@@ -30,7 +30,7 @@ pub struct StatementView {
 pub fn statement_page(frame: &Frame, view: &StatementView) -> String {
     let row = &view.row;
     let inside = html! {
-        p.no-print { a href=(view.back_url) { "Back to credits" } }
+        p.back.no-print { a href=(view.back_url) { "Back to credits" } }
         article.card.narrow.receipt {
             div.titled {
                 h1 { "Statement " (row.number) @if !row.is_closed { " " span.tag { "open" } } }

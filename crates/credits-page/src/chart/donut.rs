@@ -27,7 +27,7 @@ pub(crate) fn parts(balance: &Balance) -> [Part; 5] {
         Part { name: "package_remaining", label: "Package left", credits: balance.package_remaining },
         Part { name: "purchased_remaining", label: "Purchased left", credits: balance.purchased_remaining },
         Part { name: "other_remaining", label: "Other left", credits: balance.other_remaining },
-        Part { name: "held", label: "Held for running work", credits: balance.held },
+        Part { name: "held", label: "Held", credits: balance.held },
     ]
 }
 

@@ -15,10 +15,14 @@ use std::cmp::Ordering;
 const ROWS_MAX: usize = 100;
 
 pub(super) fn breakdowns(view: &CreditsView) -> Markup {
+    let usage = &view.usage;
     html! {
-        div.pair {
-            (breakdown(view, Breakdown::Models, &view.usage.models))
-            (breakdown(view, Breakdown::Agents, &view.usage.agents))
+        // The chart says already that nothing was used.
+        @if !(usage.models.is_empty() && usage.agents.is_empty()) {
+            div.pair {
+                (breakdown(view, Breakdown::Models, &usage.models))
+                (breakdown(view, Breakdown::Agents, &usage.agents))
+            }
         }
     }
 }

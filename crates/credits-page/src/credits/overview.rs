@@ -76,7 +76,7 @@ pub(super) fn overview(frame: &Frame, view: &CreditsView) -> Markup {
     let balance = &view.balance;
     html! {
         section.overview aria-label="How the account stands" {
-            div.card.stand {
+            div.card.stand.spent[!balance.spendable.is_positive()] data-stand {
                 (donut::gauge(balance))
                 dl.legend {
                     @for part in donut::parts(balance) {
@@ -147,6 +147,10 @@ fn facts(frame: &Frame, balance: &Balance) -> Markup {
                 dt { "At this rate" }
                 dd {
                     @match (balance.runs_out_at, runs_out_in) {
+                        _ if !balance.remaining.is_positive() => {
+                            span.fact { "nothing is left" }
+                            span.meaning { "until credits are added" }
+                        }
                         (Some(end), _) if is_short => {
                             span.fact { "runs out " (times::days_until(runs_out_in.unwrap_or(0))) }
                             span.meaning { (times::date(zone, end)) ", before the renewal" }
@@ -161,7 +165,9 @@ fn facts(frame: &Frame, balance: &Balance) -> Markup {
                         }
                         (None, _) => {
                             span.fact { "–" }
-                            span.meaning { "nothing was used of late" }
+                            span.meaning {
+                                @if balance.daily_average.is_none() { "known with the average" } @else { "nothing was used of late" }
+                            }
                         }
                     }
                 }
