@@ -50,17 +50,23 @@
 
   // ---- Times
 
+  // Days are the account's own, as its usage and its renewals are cut; the hour is the viewer's.
+  const form = (options) => new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...options });
+  const dayForm = () => {
+    const zone = one("[data-days-of]");
+    try { return form({ year: "numeric", timeZone: zone ? zone.dataset.daysOf : undefined }); } catch { return form({ year: "numeric" }); }
+  };
   const forms = {
-    moment: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
-    minute: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }),
-    date: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" }),
+    moment: form({ hour: "2-digit", minute: "2-digit" }),
+    minute: form({ year: "numeric", hour: "2-digit", minute: "2-digit" }),
+    date: null,
   };
   const writeTimes = (within) => all("time[data-t]", within).forEach((element) => {
     const at = new Date(element.dateTime);
     if (Number.isNaN(at.getTime())) return;
     // The year is said where it is not this one.
-    const form = element.dataset.t === "moment" && at.getFullYear() !== new Date().getFullYear() ? "minute" : element.dataset.t;
-    element.textContent = forms[form].format(at);
+    const name = element.dataset.t === "moment" && at.getFullYear() !== new Date().getFullYear() ? "minute" : element.dataset.t;
+    element.textContent = forms[name].format(at);
     element.title = element.dateTime;
   });
 
@@ -108,7 +114,27 @@
     waiting = setTimeout(() => { saidAt = Date.now(); said.textContent = text; }, Math.max(wait, 0));
   };
 
-  const takeBalance = (balance, low) => {
+  // What is left, at the present rate: in the words of the server's.
+  const forecast = (balance) => {
+    const place = one("[data-forecast]");
+    if (!place) return;
+    const fact = one(".fact", place), meaning = one(".meaning", place);
+    const end = (balance.forecast || {}).runs_out_at, renewal = (balance.cycle || {}).end;
+    const isShort = Boolean(end && renewal) && Date.parse(end) < Date.parse(renewal);
+    const isOut = (micros(balance.remaining) || 0n) <= 0n;
+    if (!isOut && !end) return;
+    const day = end ? forms.date.format(new Date(end)) : "";
+    fact.textContent = isOut ? "nothing is left" : isShort ? "runs out before the renewal" : "lasts beyond the renewal";
+    meaning.textContent = isOut ? "until credits are added" : isShort ? `about ${day}` : `until ${day}`;
+    place.classList.toggle("short", isShort || isOut);
+  };
+
+  const takeBalance = (message, low) => {
+    const balance = {
+      ...message,
+      daily_average: (message.forecast || {}).daily_average,
+      next_expiry: (message.next_expiry || {}).credits,
+    };
     all("data[data-live]").forEach((element) => {
       const value = balance[element.dataset.live];
       if (typeof value !== "string" || value === element.value) return;
@@ -119,6 +145,7 @@
       element.classList.add("changed");
     });
     const used = drawGauge(balance);
+    forecast(balance);
     for (const name of ["other_remaining", "held", "overage"]) {
       const part = one(`[data-part="${name}"]`);
       if (part && typeof balance[name] === "string") part.hidden = micros(balance[name]) === 0n;
@@ -280,6 +307,7 @@
   };
 
   document.addEventListener("DOMContentLoaded", () => {
+    forms.date = dayForm();
     writeAmounts(document);
     writeTimes(document);
     const zone = one("[data-zone]");

@@ -216,7 +216,7 @@ impl Address {
 
     /// The query with its question mark; what is as usual is left out, and the window never.
     pub fn query(&self) -> String {
-        let mut out = Serializer::new(String::from("?"));
+        let mut out = Serializer::for_suffix(String::from("?"), 1);
         for (name, value) in self.fields() {
             out.append_pair(name, &value);
         }

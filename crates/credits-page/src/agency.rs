@@ -101,7 +101,7 @@ fn companies(view: &AgencyView) -> Markup {
 }
 
 fn row(view: &AgencyView, company: &Company) -> Markup {
-    let to = form_urlencoded::Serializer::new(String::from("?")).append_pair("to", &company.id).finish();
+    let to = form_urlencoded::Serializer::for_suffix(String::from("?"), 1).append_pair("to", &company.id).finish();
     html! {
         tr {
             th scope="row" {

@@ -176,7 +176,8 @@ impl Frame {
         html! {
             footer.wide {
                 p {
-                    "Times are in " span data-zone { (self.zone.name()) } ". Days are those of " (self.zone.name()) "; as of "
+                    "Times are in " span data-zone { (self.zone.name()) } ". Days are those of "
+                    span data-days-of=(self.zone.name()) { (self.zone.name()) } "; as of "
                     time datetime=(self.now) data-t="minute" { (local.format("%-d %b %Y, %H:%M").to_string()) } "."
                 }
                 @if let Some(help) = &self.links.help { p { a href=(help) { "Help" } } }

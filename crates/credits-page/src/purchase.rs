@@ -188,13 +188,14 @@ fn each(pack: &Pack) -> String {
     let thousand = i128::from(pack.price.amount.micros()) * 1000 * 1_000_000;
     let micros = ledger_core::amount::divide_half_even(thousand, i128::from(pack.credits.micros()));
     let unit = 10_i128.pow(6_u32.saturating_sub(pack.price.decimals));
-    let rounded = micros.and_then(|micros| ledger_core::amount::divide_half_even(micros, unit)).map(|units| units * unit);
+    let rounded =
+        micros.and_then(|micros| ledger_core::amount::divide_half_even(micros, unit)).map(|units| units * unit);
     let amount = rounded.and_then(|micros| i64::try_from(micros).ok()).and_then(Amount::from_micros);
     amount.map_or_else(String::new, |amount| format!("{} per 1,000", Money { amount, ..pack.price.clone() }.text()))
 }
 
 fn query_of(name: &str, value: &str) -> String {
-    form_urlencoded::Serializer::new(String::from("?")).append_pair(name, value).finish()
+    form_urlencoded::Serializer::for_suffix(String::from("?"), 1).append_pair(name, value).finish()
 }
 
 fn custom_amount(view: &PurchaseView, custom: &CustomAmount) -> Markup {

@@ -1,5 +1,5 @@
-//! Instants and days as people read them: in the account's zone, which the script changes to the viewer's for instants.
-//! Days are the account's own, since that is how its usage is cut.
+//! Instants and days as people read them: in the account's zone, which the script changes to the viewer's where the
+//! hour is shown. Days are the account's own, since that is how its usage and its cycles are cut.
 
 use crate::frame::Frame;
 use chrono::{Datelike, NaiveDate};

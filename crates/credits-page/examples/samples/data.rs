@@ -3,9 +3,9 @@
 
 use chrono_tz::Tz;
 use credits_page::{
-    AccountHead, Address, AgencyView, AlertSettings, AutoTopUp, Company, Confirm, CreditsView, CustomAmount, DaySum, Draw,
-    Form, Frame, GrantRow, Grouping, Kind, Line, Links, Log, LogEntry, Money, Pack, Party, PluginUsed, PurchaseRow,
-    PurchaseView, ReceiptView, StatementRow, StatementView, Usage, UsageSum, Window,
+    AccountHead, Address, AgencyView, AlertSettings, AutoTopUp, Company, Confirm, CreditsView, CustomAmount, DaySum,
+    Draw, Form, Frame, GrantRow, Grouping, Kind, Line, Links, Log, LogEntry, Money, Pack, Party, PluginUsed,
+    PurchaseRow, PurchaseView, ReceiptView, StatementRow, StatementView, Usage, UsageSum, Window,
 };
 use ledger_core::{Amount, Balance, Timestamp};
 
@@ -434,9 +434,16 @@ pub(crate) fn statement() -> StatementView {
     StatementView {
         row: view.statements[1].clone(),
         opening: credits("445.5"),
-        movements: [("package", "1000"), ("purchased", "1000"), ("charged", "-1620.5825"), ("refunded", "8.5"), ("expired", "-833.4175"), ("voided", "0")]
-            .map(|(name, amount)| (name.to_owned(), credits(amount)))
-            .to_vec(),
+        movements: [
+            ("package", "1000"),
+            ("purchased", "1000"),
+            ("charged", "-1620.5825"),
+            ("refunded", "8.5"),
+            ("expired", "-833.4175"),
+            ("voided", "0"),
+        ]
+        .map(|(name, amount)| (name.to_owned(), credits(amount)))
+        .to_vec(),
         models: view.usage.models,
         agents: view.usage.agents,
         back_url: "credits.html".to_owned(),

@@ -4,8 +4,8 @@
 mod data;
 
 use credits_page::{
-    Address, CreditsView, Grouping, KindFilter, Links, Message, Notice, Tone, Window, agency_page, assets, confirm_page,
-    credits_page, message_page, purchase_page, receipt_page, statement_page,
+    Address, CreditsView, Grouping, KindFilter, Links, Message, Notice, Tone, Window, agency_page, assets,
+    confirm_page, credits_page, message_page, purchase_page, receipt_page, statement_page,
 };
 use std::error::Error;
 use std::path::PathBuf;
@@ -33,7 +33,8 @@ fn pages() -> Vec<(String, String)> {
     suspended.account = suspended.account.map(|account| credits_page::AccountHead { is_suspended: true, ..account });
     let month = data::account(Window::Month, Grouping::Model, 50);
     let filtered = |address: Address| CreditsView { address, log: credits_page::Log::default(), ..month.clone() };
-    let nothing_matches = Address { search: Some("refund".to_owned()), kind: Some(KindFilter::Voice), ..Address::default() };
+    let nothing_matches =
+        Address { search: Some("refund".to_owned()), kind: Some(KindFilter::Voice), ..Address::default() };
     let mut looking_only = data::purchase();
     looking_only.buy = None;
     looking_only.auto_top_up = None;

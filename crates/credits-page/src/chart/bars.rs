@@ -305,7 +305,8 @@ fn amount(micros: i128) -> Amount {
 fn scale_text(micros: i128) -> String {
     const STEPS: [(i128, &str); 4] = [(1_000_000_000_000, "T"), (1_000_000_000, "bn"), (1_000_000, "m"), (1_000, "k")];
     let credits = micros / 1_000_000;
-    let step = STEPS.into_iter().find(|(size, _)| credits >= 10 * size || (credits >= *size && credits % (size / 10) == 0));
+    let step =
+        STEPS.into_iter().find(|(size, _)| credits >= 10 * size || (credits >= *size && credits % (size / 10) == 0));
     match step {
         Some((size, unit)) => {
             let tenths = credits * 10 / size;

@@ -51,7 +51,7 @@ pub(crate) fn gauge(balance: &Balance) -> Markup {
     let credits: Vec<Amount> = parts.iter().map(|part| part.credits).collect();
     let share = percent_e4(balance.used_share_e4);
     html! {
-        svg.gauge viewBox="0 0 120 120" role="img" aria-labelledby="gauge-title" data-gauge {
+        svg.gauge viewBox="0 0 120 120" role="img" aria-labelledby="gauge-title" {
             title #gauge-title { (share) " of the credits of this cycle are used" }
             circle.ring cx="60" cy="60" r="50" {}
             // The path of a circle begins at three o'clock, and a gauge at twelve.
@@ -62,7 +62,7 @@ pub(crate) fn gauge(balance: &Balance) -> Markup {
                         data-arc=(part.name) visibility=[(length == 0).then_some("hidden")] {}
                 }
             }
-            text.share x="60" y="62" text-anchor="middle" data-share { (share) }
+            text.share x="60" y="62" text-anchor="middle" data-share="used" { (share) }
             text.of x="60" y="78" text-anchor="middle" { "used" }
         }
     }

@@ -1,7 +1,7 @@
 //! How the account stands: what has to be done about it, the gauge, and the figures that move while agents work.
 
 use super::CreditsView;
-use crate::amounts::{Digits, live, shown};
+use crate::amounts::{Digits, live};
 use crate::chart::donut;
 use crate::frame::Frame;
 use crate::times;
@@ -122,8 +122,7 @@ fn statistics(balance: &Balance) -> Markup {
 fn facts(frame: &Frame, balance: &Balance) -> Markup {
     let zone = frame.zone;
     let at = balance.at;
-    let runs_out_in =
-        balance.runs_out_at.map(|end| i64::from(local_day(zone, end)) - i64::from(local_day(zone, at)));
+    let runs_out_in = balance.runs_out_at.map(|end| i64::from(local_day(zone, end)) - i64::from(local_day(zone, at)));
     let is_short = balance.runs_out_at.is_some_and(|end| end < balance.cycle.1);
     html! {
         dl.facts.card {
@@ -136,14 +135,14 @@ fn facts(frame: &Frame, balance: &Balance) -> Markup {
                 dd {
                     @match balance.daily_average {
                         Some(average) => {
-                            span.fact { (shown(average, Digits::Short)) }
+                            span.fact { (live("daily_average", average, Digits::Short)) }
                             span.meaning { "over the last 7 full days" }
                         }
                         None => { span.fact { "–" } span.meaning { "known after the first full day" } }
                     }
                 }
             }
-            div.short[is_short] {
+            div.short[is_short] data-forecast {
                 dt { "At this rate" }
                 dd {
                     @match (balance.runs_out_at, runs_out_in) {
@@ -177,7 +176,7 @@ fn facts(frame: &Frame, balance: &Balance) -> Markup {
                 dd {
                     @match balance.next_expiry {
                         Some((end, credits)) => {
-                            span.fact { (shown(credits, Digits::Short)) }
+                            span.fact { (live("next_expiry", credits, Digits::Short)) }
                             span.meaning { "on " (times::date(zone, end)) }
                         }
                         None => { span.fact { "–" } span.meaning { "no credits expire" } }

@@ -1,0 +1,8 @@
+//! The pages as text: what they say in each state, that names of others stay text, and how much they weigh.
+
+#[path = "../../examples/samples/data.rs"]
+mod data;
+mod hostile;
+mod skeleton;
+mod states;
+mod weight;
