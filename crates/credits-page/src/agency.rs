@@ -87,7 +87,7 @@ fn companies(view: &AgencyView) -> Markup {
                         th scope="col" { "Company" }
                         th.num.wide-only scope="col" { "Consumed" }
                         th.num scope="col" { "Remaining" }
-                        th.share scope="col" { "Used" }
+                        th.share.wide-only scope="col" { "Used" }
                         @if view.allocate.is_some() { th scope="col" { span.hidden { "Allocate" } } }
                     }
                 }
@@ -113,6 +113,7 @@ fn row(view: &AgencyView, company: &Company) -> Markup {
                 }
                 span.sub {
                     (names::clean(&company.plan))
+                    span.narrow-inline { ", " (percent_e4(company.used_share_e4)) " used" }
                     @if company.is_suspended { " " span.tag.bad { "suspended" } }
                     @else if !company.remaining.is_positive() { " " span.tag.bad { "out of credits" } }
                     @else if company.used_share_e4 >= LOW_E4 { " " span.tag.warning { "low" } }
@@ -120,7 +121,7 @@ fn row(view: &AgencyView, company: &Company) -> Markup {
             }
             td.num.wide-only { (shown(company.consumed, Digits::Column)) }
             td.num { (shown(company.remaining, Digits::Column)) }
-            td.share {
+            td.share.wide-only {
                 svg.share-bar.low[company.used_share_e4 >= LOW_E4] aria-hidden="true" viewBox="0 0 10000 10" preserveAspectRatio="none" {
                     rect.of width="10000" height="10" {}
                     rect.is width=(company.used_share_e4.min(10_000)) height="10" {}

@@ -239,7 +239,7 @@ impl Bars {
                             }
                         }
                     }
-                    div.days aria-hidden="true" {
+                    div.days.each[self.bars.len() <= 7] aria-hidden="true" {
                         @for start in self.ticks() { span { (self.step.label_short(start)) } }
                     }
                 }
