@@ -273,6 +273,20 @@ pub(crate) fn many_models() -> CreditsView {
     CreditsView { usage: usage(90, &names, &["support-bot"], Grouping::Model), ..view }
 }
 
+/// Names as long, as foreign and as ill-meant as callers may send.
+pub(crate) fn strange_names() -> CreditsView {
+    let long = "a-model-with-a-name-that-nobody-would-choose-and-somebody-will-".repeat(3);
+    let names = [long.as_str(), "עוזר מכירות \u{202e}", "\"><script>alert(1)</script>", "🤖"];
+    let mut view = account(Window::Month, Grouping::Model, 12);
+    view.usage = usage(30, &names, &names, Grouping::Model);
+    for (entry, name) in view.log.entries.iter_mut().zip(names.iter().cycle()) {
+        entry.model = Some((*name).to_owned());
+        entry.agent = Some((*name).to_owned());
+        entry.details = vec![((*name).to_owned(), (*name).to_owned())];
+    }
+    view
+}
+
 pub(crate) fn low() -> CreditsView {
     let mut view = account(Window::Week, Grouping::Model, 12);
     view.balance = Balance {

@@ -46,6 +46,7 @@ fn pages() -> Vec<(String, String)> {
         ("credits-90d", credits_page(&frame, &data::account(Window::Quarter, Grouping::Model, 50))),
         ("credits-all", credits_page(&frame, &data::account(Window::All, Grouping::Agent, 50))),
         ("credits-many-models", credits_page(&frame, &data::many_models())),
+        ("credits-strange-names", credits_page(&frame, &data::strange_names())),
         ("credits-low", credits_page(&frame, &data::low())),
         ("credits-exhausted", credits_page(&frame, &data::exhausted())),
         ("credits-overdrawn", credits_page(&frame, &data::overdrawn())),
