@@ -142,3 +142,10 @@ fn a_long_name_does_not_make_a_page_long() {
         assert!(texts(long) < texts(short) + 120 * 1024, "{} against {}", texts(long), texts(short));
     }
 }
+
+#[test]
+fn the_sample_of_strange_names_is_text() {
+    let page = credits_page(&data::frame(), &data::strange_names());
+    assert!(page.contains("&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(!page.contains("<script>alert"));
+}
