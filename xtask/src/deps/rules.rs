@@ -113,6 +113,14 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Arrows { from: "http-api", to: &["ledger-core", "ledger-service", "ledger-store"] }, SERVICE),
     (Rule::Avoids { from: "http-api", packages: &["redb", "wasmtime"] }, SERVICE),
     (Rule::NamedBy { package: "http-api", by: &["purser"] }, "wire types and status codes stay at the edge"),
+    (Rule::Arrows { from: "credits-page", to: &["ledger-core"] }, PAGES),
+    (
+        Rule::Names {
+            from: "credits-page",
+            packages: &["chrono", "chrono-tz", "form_urlencoded", "ledger-core", "maud"],
+        },
+        PAGES,
+    ),
     (Rule::Arrows { from: "http-server", to: &[] }, "connections know nothing of what is served on them"),
     (Rule::Arrows { from: "webhook-sender", to: &["ledger-service"] }, SERVICE),
     (Rule::Avoids { from: "webhook-sender", packages: &["axum", "redb", "wasmtime"] }, SERVICE),
@@ -170,6 +178,7 @@ const EDGES: &[&str] = &["axum", "hyper", "tokio", "wasmtime", "ledger-service",
 const CORE: &str = "the core decides from its arguments alone: no I/O, no async, no serde, no clock, no randomness";
 const STORE: &str = "a store keeps and never decides, and can be replaced";
 const ENGINE: &str = "an engine is replaced behind the store trait";
+const PAGES: &str = "pages are text made of data: they can be looked at, and tried, without a server";
 const SERVICE: &str = "the use cases know the world through ports, and the edges know the use cases";
 const PLUGINS: &str = "plugins are written as an outside author would write them";
 const FROZEN: &str =
