@@ -110,15 +110,12 @@ pub(super) const RULES: &[(Rule, &str)] = &[
     (Rule::Arrows { from: "plugin-host", to: &["ledger-core", "ledger-service"] }, SERVICE),
     (Rule::Avoids { from: "plugin-host", packages: &["axum", "hyper", "redb"] }, SERVICE),
     (Rule::OnlyThrough { package: "wasmtime", gate: "plugin-host" }, "one crate knows how guests are run and bounded"),
-    (Rule::Arrows { from: "http-api", to: &["ledger-core", "ledger-service", "ledger-store"] }, SERVICE),
+    (Rule::Arrows { from: "http-api", to: &["ledger-core", "ledger-service", "ledger-store", "pages"] }, SERVICE),
     (Rule::Avoids { from: "http-api", packages: &["redb", "wasmtime"] }, SERVICE),
     (Rule::NamedBy { package: "http-api", by: &["purser"] }, "wire types and status codes stay at the edge"),
-    (Rule::Arrows { from: "credits-page", to: &["ledger-core"] }, PAGES),
+    (Rule::Arrows { from: "pages", to: &["ledger-core"] }, PAGES),
     (
-        Rule::Names {
-            from: "credits-page",
-            packages: &["chrono", "chrono-tz", "form_urlencoded", "ledger-core", "maud"],
-        },
+        Rule::Names { from: "pages", packages: &["chrono", "chrono-tz", "form_urlencoded", "ledger-core", "maud"] },
         PAGES,
     ),
     (Rule::Arrows { from: "http-server", to: &[] }, "connections know nothing of what is served on them"),

@@ -2,7 +2,7 @@
 
 use crate::data;
 use crate::skeleton::{drawings, skeleton};
-use credits_page::{
+use pages::{
     Address, Company, CreditsView, Draw, Frame, GrantRow, Grouping, Line, Notice, Party, PluginUsed, Tone, UsageSum,
     Window, agency_page, confirm_page, credits_page, purchase_page, receipt_page, statement_page,
 };
@@ -23,7 +23,7 @@ const HOSTILE: [&str; 9] = [
 fn pages(name: &str) -> Vec<String> {
     let some = || Some(name.to_owned());
     let text = || name.to_owned();
-    let account = credits_page::AccountHead { id: text(), name: some(), plan: some(), is_suspended: true };
+    let account = pages::AccountHead { id: text(), name: some(), plan: some(), is_suspended: true };
     let frame = Frame {
         product: text(),
         account: Some(account),
@@ -82,7 +82,7 @@ fn pages(name: &str) -> Vec<String> {
     shop.history[0].pack = some();
     shop.history[0].settlement = text();
     shop.history[0].receipt_url = some();
-    shop.buy = Some(credits_page::Form { action: text(), csrf: text(), request: text() });
+    shop.buy = Some(pages::Form { action: text(), csrf: text(), request: text() });
     shop.older_url = some();
     let mut confirm = data::confirm();
     confirm.pack = some();

@@ -1,9 +1,9 @@
 //! Writes every page in every state as files, with what they fetch, so that they can be looked at:
-//! `cargo run --release -p credits-page --example samples -- DIRECTORY`.
+//! `cargo run --release -p pages --example samples -- DIRECTORY`.
 
 mod data;
 
-use credits_page::{
+use pages::{
     Address, CreditsView, Grouping, KindFilter, Links, Message, Notice, Tone, Window, agency_page, assets,
     confirm_page, credits_page, message_page, purchase_page, receipt_page, statement_page,
 };
@@ -30,9 +30,9 @@ fn pages() -> Vec<(String, String)> {
     alone.account = None;
     alone.links = Links::default();
     let mut suspended = frame.clone();
-    suspended.account = suspended.account.map(|account| credits_page::AccountHead { is_suspended: true, ..account });
+    suspended.account = suspended.account.map(|account| pages::AccountHead { is_suspended: true, ..account });
     let month = data::account(Window::Month, Grouping::Model, 50);
-    let filtered = |address: Address| CreditsView { address, log: credits_page::Log::default(), ..month.clone() };
+    let filtered = |address: Address| CreditsView { address, log: pages::Log::default(), ..month.clone() };
     let nothing_matches =
         Address { search: Some("refund".to_owned()), kind: Some(KindFilter::Voice), ..Address::default() };
     let mut looking_only = data::purchase();

@@ -1,7 +1,7 @@
 //! What pages weigh, before they are compressed.
 
 use crate::data;
-use credits_page::{Grouping, Window, assets, credits_page};
+use pages::{Grouping, Window, assets, credits_page};
 
 const MAX_BYTES: usize = 150 * 1024;
 

@@ -2,7 +2,7 @@
 
 use crate::data;
 use crate::skeleton::said;
-use credits_page::{
+use pages::{
     Address, AgencyView, Grouping, KindFilter, Links, Log, Message, Window, agency_page, confirm_page, credits_page,
     message_page, purchase_page, receipt_page, statement_page,
 };

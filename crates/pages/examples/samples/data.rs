@@ -2,12 +2,12 @@
 //! small generator with a fixed beginning.
 
 use chrono_tz::Tz;
-use credits_page::{
+use ledger_core::{Amount, Balance, Timestamp};
+use pages::{
     AccountHead, Address, AgencyView, AlertSettings, AutoTopUp, Company, Confirm, CreditsView, CustomAmount, DaySum,
     Draw, Form, Frame, GrantRow, Grouping, Kind, Line, Links, Log, LogEntry, Money, Pack, Party, PluginUsed,
     PurchaseRow, PurchaseView, ReceiptView, StatementRow, StatementView, Usage, UsageSum, Window,
 };
-use ledger_core::{Amount, Balance, Timestamp};
 
 /// 2026-11-24, the day on which all of it takes place.
 pub(crate) const TODAY: i32 = 20_781;
