@@ -64,11 +64,13 @@ async fn fill_and_wait(server: &mut Server, client: &Client, url: &str, key: &st
     let now = now();
     let events = history::events(now);
     let filled = account::fill(client, &events).await.context("the demo account could not be filled")?;
+    let page = account::page(client).await.context("no link to the credits page could be made")?;
     let history::Try { request, note } = history::request_to_try(url, key, now);
     println!(
         "\nPurser runs at {url}\n\
          \x20 admin key  {key}\n\
          \x20 account    {}: {filled}\n\
+         \nCredits page, for a day:\n\n{page}\n\
          \nTry it ({note}):\n\n{request}\n\
          \nCtrl-C stops the server; the data stays.",
         history::ACCOUNT

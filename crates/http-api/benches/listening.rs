@@ -7,7 +7,7 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
-use http_api::{Api, Limits, Metrics, router};
+use http_api::{Api, Limits, Metrics, PageSettings, router};
 use http_body_util::BodyExt;
 use ledger_service::{Audience, NoticeKind, Settings, Subscription, WantedNotices};
 use std::sync::Arc;
@@ -96,7 +96,8 @@ async fn streams(kit: &Kit) {
     let (ledger, public_url, test_clock, maintenance) = (kit.ledger.clone(), None, None, None);
     let metrics = Metrics { exposition: None, need_key: false };
     let sender = Arc::new(Anywhere);
-    let router = router(Arc::new(Api { ledger, public_url, limits, test_clock, sender, maintenance, metrics }));
+    let pages = PageSettings::default();
+    let router = router(Arc::new(Api { ledger, public_url, pages, limits, test_clock, sender, maintenance, metrics }));
     // What is made once, for the first, is no stream's.
     let first = open(&router, 0).await;
     let before = resident_bytes();

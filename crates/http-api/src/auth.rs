@@ -23,10 +23,12 @@ pub(crate) use audit::made;
 
 /// The cookie that holds a portal token.
 pub(crate) const PORTAL_COOKIE: &str = "purser_portal";
+/// The cookie that holds an operator's session.
+pub(crate) const SESSION_COOKIE: &str = "purser_session";
 
 /// Puts the guard before an operation; behind it the handler knows the caller as [`Known`].
 pub(crate) fn guarded(operation: Operation, api: &Arc<Api>, admission: &Arc<Admission>) -> MethodRouter<Arc<Api>> {
-    let Operation { method, id, access, keeps_answers, handler, .. } = operation;
+    let Operation { method, id, access, keeps_answers, is_page, handler, .. } = operation;
     let Access::Key { scopes, about } = access else { return handler };
     let handler = if keeps_answers {
         handler.route_layer(from_fn_with_state((api.clone(), id), idempotent::keep))
@@ -34,7 +36,8 @@ pub(crate) fn guarded(operation: Operation, api: &Arc<Api>, admission: &Arc<Admi
         handler
     };
     let audited = audit::is_audited(&method, scopes, id);
-    let guard = Guard { admission: admission.clone(), api: api.clone(), operation: id, scopes, about, audited };
+    let guard =
+        Guard { admission: admission.clone(), api: api.clone(), operation: id, scopes, about, audited, is_page };
     handler.route_layer(from_fn_with_state(Arc::new(guard), guard_request))
 }
 
@@ -45,6 +48,7 @@ struct Guard {
     scopes: &'static [ledger_service::Scope],
     about: About,
     audited: bool,
+    is_page: bool,
 }
 
 async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
@@ -55,11 +59,12 @@ async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: 
     };
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(guard.admission.clone());
-    let caller = match guard.admit(&mut parts).await {
-        Ok(caller) => caller,
+    let (caller, sent) = match guard.admit(&mut parts).await {
+        Ok(admitted) => admitted,
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(Known(caller.clone()));
+    parts.extensions.insert(sent);
     if let Some(seen) = parts.extensions.get::<Arc<Seen>>() {
         // Set once, since a request passes one guard.
         let _ = seen.caller.set(caller.clone());
@@ -73,36 +78,52 @@ async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: 
 }
 
 impl Guard {
-    async fn admit(&self, parts: &mut Parts) -> Result<Arc<Caller>, Problem> {
-        let caller = self.caller(parts)?;
+    async fn admit(&self, parts: &mut Parts) -> Result<(Arc<Caller>, Sent), Problem> {
+        let mut refused = None;
+        for (caller, sent) in self.callers(parts) {
+            match self.let_in(&caller, parts).await {
+                Ok(()) => return Ok((caller, sent)),
+                Err(problem) => drop(refused.get_or_insert(problem)),
+            }
+        }
+        Err(refused.unwrap_or_else(Problem::unauthenticated))
+    }
+
+    async fn let_in(&self, caller: &Caller, parts: &mut Parts) -> Result<(), Problem> {
         if !caller.has(self.scopes) {
             return Err(Problem::forbidden_without(self.scopes));
         }
         if caller.accounts.is_none() {
-            return Ok(caller);
+            return Ok(());
         }
         match self.about {
-            About::Nobody | About::Named => {}
-            About::Everybody => return Err(Problem::forbidden_to_some()),
+            About::Nobody | About::Named => Ok(()),
+            About::Everybody => Err(Problem::forbidden_to_some()),
             About::Account => {
                 let account = path_param(parts, "account").await.unwrap_or_default();
-                must_see(&caller, &account)?;
+                Ok(must_see(caller, &account)?)
             }
-            About::Identifier => self.must_see_owner(&caller, parts).await?,
+            About::Identifier => self.must_see_owner(caller, parts).await,
         }
-        Ok(caller)
     }
 
-    /// A key is sent in the header; a browser that looks at a page has its portal token in a cookie, which is taken for
-    /// reading only, so that no other site can make it change anything.
-    fn caller(&self, parts: &Parts) -> Result<Arc<Caller>, Problem> {
+    /// Whoever it may be. A key is sent in the header. A browser sends what it has in cookies: a portal token, and where
+    /// support staff look at a customer's page their session too. Cookies come along with whatever another site makes the
+    /// browser send, so that they are taken for reading, and for the forms of pages, which prove where they come from
+    /// (see [`crate::html::PageForm`]).
+    fn callers(&self, parts: &Parts) -> Vec<(Arc<Caller>, Sent)> {
         let keyring = self.api.ledger.keyring();
-        let sent = match (bearer(&parts.headers), parts.method == Method::GET) {
-            (Some(secret), _) => Some(secret),
-            (None, true) if !parts.headers.contains_key(header::AUTHORIZATION) => cookie(&parts.headers),
-            (None, _) => None,
-        };
-        sent.and_then(|secret| keyring.caller(secret)).ok_or_else(Problem::unauthenticated)
+        let is_for_cookies = self.is_page || parts.method == Method::GET;
+        if let Some(secret) = bearer(&parts.headers) {
+            return keyring.caller(secret).map(|caller| (caller, Sent::new(secret))).into_iter().collect();
+        }
+        if !is_for_cookies || parts.headers.contains_key(header::AUTHORIZATION) {
+            return Vec::new();
+        }
+        let portal = cookie(&parts.headers, PORTAL_COOKIE).map(|token| (keyring.portal_caller(token), token));
+        let session = cookie(&parts.headers, SESSION_COOKIE).map(|token| (keyring.session_caller(token), token));
+        let known = [portal, session].into_iter().flatten();
+        known.filter_map(|(caller, token)| Some((caller?, Sent::new(token)))).collect()
     }
 
     /// A charge or hold of an account that the caller does not see is answered as one that does not exist.
@@ -135,6 +156,16 @@ fn must_see(caller: &Caller, account: &str) -> Result<(), ServiceError> {
     if caller.sees(account) { Ok(()) } else { Err(Refusal::AccountNotFound { account: account.into() }.into()) }
 }
 
+/// The secret with which the caller was let in; forms of pages are bound to it.
+#[derive(Clone)]
+pub(crate) struct Sent(pub(crate) Arc<str>);
+
+impl Sent {
+    fn new(secret: &str) -> Self {
+        Self(secret.into())
+    }
+}
+
 /// Whoever makes the request.
 #[derive(Clone, Debug)]
 pub(crate) struct Known(pub(crate) Arc<Caller>);
@@ -161,9 +192,9 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(secret.trim())
 }
 
-/// The portal token in the cookies.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie.
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    cookies.find(|(name, _)| *name == PORTAL_COOKIE).map(|(_, value)| value)
+    cookies.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }

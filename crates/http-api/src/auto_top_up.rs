@@ -17,9 +17,9 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-const DAY_MS: i64 = 86_400_000;
-const PERIOD_DAYS_MAX: i128 = 366;
-const AT_MOST_MAX: i128 = 1000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
+pub(crate) const PERIOD_DAYS_MAX: i64 = 366;
+pub(crate) const AT_MOST_MAX: u32 = 1000;
 
 /// Gives an account a rule of its own. What is left out is one purchase a day at most.
 pub(crate) async fn put(
@@ -32,9 +32,10 @@ pub(crate) async fn put(
         enabled: fields.optional("enabled", flag).unwrap_or(true),
         threshold_micros: fields.required("threshold", positive_amount).micros(),
         pack: fields.required("pack", |value| text(value).map(Cow::into_owned)),
-        at_most: fields.optional("at_most", |value| whole(&value, AT_MOST_MAX)).unwrap_or(1),
-        period_ms: i64::from(fields.optional("period_days", |value| whole(&value, PERIOD_DAYS_MAX)).unwrap_or(1))
-            * DAY_MS,
+        at_most: fields.optional("at_most", |value| whole(&value, AT_MOST_MAX.into())).unwrap_or(1),
+        period_ms: i64::from(
+            fields.optional("period_days", |value| whole(&value, PERIOD_DAYS_MAX.into())).unwrap_or(1),
+        ) * DAY_MS,
     };
     fields.finish()?;
     set(&api, account, Some(rule)).await

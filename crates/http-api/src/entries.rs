@@ -46,12 +46,7 @@ pub(crate) async fn list(
             refuse_pages(&mut fields);
             fields.finish()?;
             let name = format!("{account}-entries");
-            let query = EntryQuery { limit: STREAM_PAGE_ITEMS, ..query };
-            let pages = move || {
-                let reader = EntryReader::new(ledger.clone(), account.clone(), window, query)?;
-                Ok(EntryStream { reader, ledger, account })
-            };
-            stream::answer(pages, format, &name).await
+            stream::answer(move || EntryStream::new(ledger, account, window, query), format, &name).await
         }
     }
 }
@@ -115,37 +110,37 @@ pub(crate) fn refuse_pages(fields: &mut Fields<'_>) {
 #[schemars(rename = "Entry")]
 pub(crate) struct EntryAnswer<'a> {
     /// Its place in the account's journal.
-    sequence: u64,
+    pub(crate) sequence: u64,
     /// What it made, or its own id.
-    id: Shown<Id>,
+    pub(crate) id: Shown<Id>,
     /// What it is about.
     #[schemars(with = "EntryType")]
-    r#type: &'static str,
+    pub(crate) r#type: &'static str,
     /// When it happened.
-    at: Shown<Timestamp>,
+    pub(crate) at: Shown<Timestamp>,
     /// When it was booked.
-    recorded_at: Shown<Timestamp>,
+    pub(crate) recorded_at: Shown<Timestamp>,
     /// The activity.
-    activity: Option<&'a str>,
+    pub(crate) activity: Option<&'a str>,
     /// The kind of the activity.
     #[schemars(with = "Kind")]
-    kind: &'static str,
+    pub(crate) kind: &'static str,
     /// The agent.
-    agent: Option<&'a str>,
+    pub(crate) agent: Option<&'a str>,
     /// The model.
-    model: Option<&'a str>,
+    pub(crate) model: Option<&'a str>,
     /// How it changes what is there: positive or negative.
-    credits: Shown<Amount>,
+    pub(crate) credits: Shown<Amount>,
     /// How it changes what is set aside, for what is about a hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<Shown<Amount>>,
     /// What was used.
-    usage: Option<UsageAnswer<'a>>,
+    pub(crate) usage: Option<UsageAnswer<'a>>,
     /// Personal details as they were committed to; null where there never were any, or they were erased.
     #[schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>")]
     details: Option<&'a RawValue>,
     /// The grants that it is about.
-    grants: Vec<DrawAnswer>,
+    pub(crate) grants: Vec<DrawAnswer>,
     /// The hold that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<HoldId>")]
@@ -155,7 +150,7 @@ pub(crate) struct EntryAnswer<'a> {
     #[schemars(with = "Option<ChargeId>")]
     charge: Option<Shown<Id>>,
     /// The hash that chains it to all before it.
-    hash: Shown<Hex>,
+    pub(crate) hash: Shown<Hex>,
     /// The account, so that logs of many can be laid together.
     #[schemars(with = "AccountId")]
     company: &'a str,
@@ -167,12 +162,12 @@ pub(crate) struct UsageAnswer<'a>(pub(crate) &'a [Quantity]);
 /// How many credits of a grant an entry moved.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Draw")]
-struct DrawAnswer {
+pub(crate) struct DrawAnswer {
     /// The grant.
     #[schemars(with = "GrantId")]
-    grant: Shown<Id>,
+    pub(crate) grant: Shown<Id>,
     /// How many credits of it.
-    credits: Shown<Amount>,
+    pub(crate) credits: Shown<Amount>,
 }
 
 written_as! {
@@ -237,7 +232,7 @@ impl<'a> EntryAnswer<'a> {
             |error| ServiceError::Internal { detail: format!("details of {} are no JSON: {error}", entry.id()) };
         Ok(Self {
             sequence: entry.sequence,
-            id: Shown(id(entry)),
+            id: Shown(id_of(entry)),
             r#type: entry.body.type_name(),
             at: Shown(entry.at),
             recorded_at: Shown(entry.recorded_at),
@@ -265,8 +260,13 @@ impl<'a> EntryAnswer<'a> {
     }
 }
 
+/// The activity that an entry is about.
+pub(crate) fn activity_of(body: &Body) -> Option<&str> {
+    About::of(body).activity
+}
+
 /// The name of what an entry made, if that has one: of a charge, a grant, a hold, a refund or a transfer. Else its own.
-fn id(entry: &Entry) -> Id {
+pub(crate) fn id_of(entry: &Entry) -> Id {
     let kind = match &entry.body {
         Body::Charge(_) | Body::Settle(_) => IdKind::Charge,
         Body::Grant(_) | Body::Rollover(_) => IdKind::Grant,
@@ -345,10 +345,27 @@ fn draws(entry: &Entry) -> Vec<DrawAnswer> {
 }
 
 /// The log as a stream.
-struct EntryStream {
+pub(crate) struct EntryStream {
     reader: EntryReader,
     ledger: Arc<Ledger>,
     account: String,
+}
+
+impl EntryStream {
+    pub(crate) fn new(
+        ledger: Arc<Ledger>,
+        account: String,
+        window: Window,
+        query: EntryQuery,
+    ) -> Result<Self, ServiceError> {
+        let query = EntryQuery { limit: STREAM_PAGE_ITEMS, ..query };
+        let reader = EntryReader::new(ledger.clone(), account.clone(), window, query)?;
+        Ok(Self { reader, ledger, account })
+    }
+
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
 }
 
 impl Pages for EntryStream {

@@ -87,6 +87,15 @@ impl<'a> Fields<'a> {
         Ok(fields.without_doubles("the parameter comes twice"))
     }
 
+    /// Opens a form. Each field is a text; an empty one was not filled in.
+    pub(crate) fn of_form(pairs: &'a [(String, String)]) -> Self {
+        let filled =
+            pairs.iter().map(|(name, value)| (name.as_str(), value.trim())).filter(|(_, value)| !value.is_empty());
+        let members = filled.map(|(name, value)| (Cow::Borrowed(name), Json::Text(Cow::Borrowed(value)))).collect();
+        let fields = Self { noun: "field", members, problems: Vec::new(), names: None };
+        fields.without_doubles("the field comes twice")
+    }
+
     fn without_doubles(mut self, reason: &str) -> Self {
         for index in (1..self.members.len()).rev() {
             if self.members[..index].iter().any(|(earlier, _)| *earlier == self.members[index].0) {

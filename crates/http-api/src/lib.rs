@@ -29,6 +29,7 @@ mod grants;
 mod headers;
 mod health;
 mod holds;
+mod html;
 mod idempotent;
 mod journal;
 mod json;
@@ -61,6 +62,7 @@ mod usage;
 mod webhooks;
 mod wire;
 
+pub use html::PageSettings;
 pub use operations::routes;
 pub use router::{Api, Limits, Metrics, router};
 pub use scrape::Exposition;

@@ -2,6 +2,7 @@
 
 use crate::admission::Admission;
 use crate::auth;
+use crate::html;
 use crate::observe::{Measures, Watched, watch};
 use crate::router::Api;
 use axum::Router;
@@ -11,6 +12,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use ledger_service::Scope;
 use std::sync::Arc;
+use tower_http::compression::CompressionLayer;
 
 /// One method of one path.
 pub(crate) struct Operation {
@@ -22,6 +24,9 @@ pub(crate) struct Operation {
     pub(crate) access: Access,
     /// Whether the answer to a request with an `Idempotency-Key` is kept; see [`crate::idempotent`].
     pub(crate) keeps_answers: bool,
+    /// Whether browsers are answered, and not programs: it is no part of the document, cookies are taken, and what goes
+    /// wrong is said on a page.
+    pub(crate) is_page: bool,
     pub(crate) handler: MethodRouter<Arc<Api>>,
 }
 
@@ -68,7 +73,7 @@ impl Operation {
         access: Access,
         handler: H,
     ) -> Self {
-        Self { method, path, id, access, keeps_answers: false, handler: on(filter, handler) }
+        Self { method, path, id, access, keeps_answers: false, is_page: false, handler: on(filter, handler) }
     }
 
     /// A `GET`.
@@ -116,6 +121,11 @@ impl Operation {
         Self { keeps_answers: true, ..self }
     }
 
+    /// Makes a page of it.
+    pub(crate) fn as_page(self) -> Self {
+        Self { is_page: true, ..self }
+    }
+
     /// Adds it to the routes, behind its guard, and watched.
     pub(crate) fn add_to(
         self,
@@ -126,6 +136,13 @@ impl Operation {
     ) -> Router<Arc<Api>> {
         let path = self.path;
         let watched = Watched::new(measures, verb_of(&self.method), path);
-        router.route(path, auth::guarded(self, api, admission).route_layer(from_fn_with_state(watched, watch)))
+        let is_page = self.is_page;
+        let guarded = auth::guarded(self, api, admission);
+        let guarded = if is_page {
+            guarded.route_layer(from_fn_with_state(api.clone(), html::problems)).route_layer(CompressionLayer::new())
+        } else {
+            guarded
+        };
+        router.route(path, guarded.route_layer(from_fn_with_state(watched, watch)))
     }
 }

@@ -5,7 +5,7 @@ use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
 use crate::{
     accounts, alerts, audit, auto_top_up, backtests, batch, charges, deductions, entries, erasures, events, grants,
-    health, holds, journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, reference, refunds,
+    health, holds, html, journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, reference, refunds,
     scrape, statements, subscriptions, test_clock, transfers, usage, webhooks,
 };
 use axum::http::Method;
@@ -171,9 +171,30 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/v1/audit", "listAudit", admin(Everybody), audit::list),
         Operation::post("/v1/test-clock", "setTestClock", admin(Everybody), test_clock::advance).keeping_answers(),
         // The customer's page.
-        Operation::get("/portal", "openPortal", Open, portal::open),
-        Operation::get("/portal/{account}", "showPortal", read(Account), portal::show),
-        Operation::get("/assets/portal.css", "getPortalStyle", Open, portal::style),
+        Operation::get("/portal", "openPortal", Open, portal::open).as_page(),
+        Operation::get("/portal/{account}", "showPortal", read(Account), portal::show).as_page(),
+        Operation::get("/portal/{account}/activity.csv", "downloadActivity", read(Account), portal::activity_csv)
+            .as_page(),
+        Operation::get("/portal/{account}/usage.csv", "downloadUsage", read(Account), portal::usage_csv).as_page(),
+        Operation::get("/portal/{account}/statements/{cycle}", "showStatement", read(Account), portal::show_statement)
+            .as_page(),
+        Operation::get("/portal/{account}/purchases", "showPurchases", read(Account), portal::show_purchases).as_page(),
+        Operation::get("/portal/{account}/purchases/confirm", "confirmPurchase", buy(Account), portal::confirm)
+            .as_page(),
+        Operation::post("/portal/{account}/purchases", "buy", buy(Account), portal::buy).as_page(),
+        Operation::get(
+            "/portal/{account}/purchases/{purchase}/receipt",
+            "showPurchaseReceipt",
+            read(Account),
+            portal::receipt,
+        )
+        .as_page(),
+        Operation::post("/portal/{account}/auto-top-up", "saveAutoTopUp", buy(Account), portal::save_auto_top_up)
+            .as_page(),
+        Operation::post("/portal/{account}/alerts", "saveAlerts", buy(Account), portal::save_alerts).as_page(),
+        Operation::get("/portal/{account}/companies", "showCompanies", read(Account), portal::show_companies).as_page(),
+        Operation::post("/portal/{account}/companies", "allocate", buy(Account), portal::allocate).as_page(),
+        Operation::get("/assets/{file}", "getAsset", Open, html::assets::read).as_page(),
         Operation::get("/healthz", "getHealth", Open, health::healthz),
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
         // A setting closes it to whoever has no key.
@@ -184,6 +205,13 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/docs/problems/{code}", "getProblem", Open, reference::problem),
         Operation::get("/docs/style.css", "getReferenceStyle", Open, reference::style),
     ]
+}
+
+/// Those that programs call, which the document speaks of.
+pub(crate) fn documented() -> Vec<Operation> {
+    let mut all = all();
+    all.retain(|operation| !operation.is_page);
+    all
 }
 
 /// Every route, with the name of its operation, for tests that must leave none out.

@@ -3,6 +3,7 @@
 use crate::admission::Admission;
 use crate::fields::{Fields, number_in, text};
 use crate::headers::media_type;
+use crate::html::PageSettings;
 use crate::json::{self, Json};
 use crate::observe::{Measures, Watched, watch};
 use crate::operation::{About, Access, Operation};
@@ -35,6 +36,8 @@ pub struct Api {
     pub ledger: Arc<Ledger>,
     /// Where customers' browsers find the server, such as `https://credits.example.com`; without it, where the caller did.
     pub public_url: Option<String>,
+    /// What pages say of whoever runs the service.
+    pub pages: PageSettings,
     /// Bounds.
     pub limits: Limits,
     /// The clock, where the server runs on a test clock.

@@ -1,4 +1,5 @@
-//! Who may do what: keys with scopes, portal tokens for one account, and whoever calls with either.
+//! Who may do what: keys with scopes, portal tokens for one account, sessions of
+//! operators, and whoever calls with any of them.
 //!
 //! Keys are system records and stay in the list when they are revoked, since the audit names them. Of a secret only its
 //! hash is kept; secrets are long and random, so that a plain hash is enough: there is nothing to guess.
@@ -6,10 +7,13 @@
 mod keyring;
 mod portal;
 mod records;
+mod sessions;
+mod tokens;
 
 pub use keyring::{CreatedKey, KeyInput, Keyring};
 pub use portal::{PORTAL_TTL_MS_MAX, PortalInput, PortalToken};
 pub use records::{KeyRecord as Key, KeyStatus};
+pub use sessions::SESSION_MS;
 
 use ledger_core::{Digest, Timestamp};
 use std::sync::Arc;

@@ -1,13 +1,16 @@
 //! What an account used, broken down by model, agent, activity and day. Read from the days' sums that the store keeps,
 //! so that it costs by the days and names it covers, not by the events.
 
+mod overview;
+
+pub use overview::UsageOverview;
+
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
 use crate::reading::Window;
 use ledger_core::amount::divide_half_even;
 use ledger_core::calendar::local_day;
 use ledger_core::{AccountNumber, Amount, DayUsage, Quantity, UsageName, UsageRow};
-use ledger_store::AccountQuery;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -59,9 +62,6 @@ pub const OTHER: &str = "other";
 /// How many groups are kept apart where days are not, before further ones are counted as [`OTHER`]: names come from
 /// callers, and an account could have some hundred new ones each day.
 const GROUPS_MAX: usize = 10_000;
-
-/// How many accounts are looked through at a time.
-const ACCOUNTS_PAGE: usize = 1000;
 
 /// How many days are read at a time.
 const STRETCH_DAYS: i32 = 92;
@@ -180,17 +180,8 @@ impl Ledger {
 
     /// The accounts whose parent this is, in order of their ids.
     fn children_of(&self, parent: &Arc<str>) -> Result<Vec<(Arc<str>, AccountNumber)>, ServiceError> {
-        let mut children = Vec::new();
-        let mut query = AccountQuery { limit: ACCOUNTS_PAGE, ..AccountQuery::default() };
-        loop {
-            let page = self.accounts(&query)?;
-            let of_parent = page.iter().filter(|account| account.parent.as_ref() == Some(parent));
-            children.extend(of_parent.map(|account| (account.id.clone(), account.number)));
-            match page.last().filter(|_| page.len() == ACCOUNTS_PAGE) {
-                Some(last) => query.after = Some(last.id.to_string()),
-                None => return Ok(children),
-            }
-        }
+        let children = self.children(parent, None, usize::MAX)?;
+        Ok(children.iter().map(|child| (child.id.clone(), child.number)).collect())
     }
 
     /// Shows each day of a stretch on which anything was used, with whose it is.
@@ -322,13 +313,7 @@ impl<'a> Groups<'a> {
 
     fn finish(self) -> Vec<UsageGroup> {
         let day_place = self.keys.iter().position(|key| *key == UsageKey::Day);
-        let group = |(key, sums): (Vec<KeyValue>, Sums)| UsageGroup {
-            key,
-            credits: sums.credits,
-            events: sums.events,
-            quantities: sums.quantities.into_iter().map(|(unit, amount)| Quantity { unit, amount }).collect(),
-        };
-        let mut groups: Vec<UsageGroup> = self.sums.into_iter().map(group).collect();
+        let mut groups: Vec<UsageGroup> = self.sums.into_iter().map(|(key, sums)| sums.group(key)).collect();
         // They come in order of their keys, and a stable sort leaves them so where days and credits are the same.
         groups.sort_by(|a, b| {
             let day = |group: &UsageGroup| day_place.and_then(|place| group.key.get(place).cloned());
@@ -339,6 +324,15 @@ impl<'a> Groups<'a> {
 }
 
 impl Sums {
+    fn group(self, key: Vec<KeyValue>) -> UsageGroup {
+        UsageGroup {
+            key,
+            credits: self.credits,
+            events: self.events,
+            quantities: self.quantities.into_iter().map(|(unit, amount)| Quantity { unit, amount }).collect(),
+        }
+    }
+
     fn add(&mut self, row: &UsageRow) -> Result<(), ServiceError> {
         self.credits = sum(self.credits, row.credits)?;
         self.events = self.events.saturating_add(row.events);

@@ -6,6 +6,7 @@ use crate::alerts::{AlertBook, PlanAlerts};
 use crate::audit::Audit;
 use crate::backtest::Backtests;
 use crate::error::ServiceError;
+use crate::families::Families;
 use crate::feed::Feed;
 use crate::measures::LedgerMeasures;
 use crate::notices::Notices;
@@ -24,7 +25,7 @@ use ledger_core::{
     Account, AccountNumber, Balance, Details, Opening, Plan, PlanBook, Refusal, Salted, Status, Timestamp, Update,
     Updated, balance,
 };
-use ledger_store::{AccountQuery, Batch, Instance, LedgerStore, SystemRecord, Wanted};
+use ledger_store::{AccountQuery, Batch, Instance, LedgerStore, Recorded, SystemRecord, Wanted};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -92,6 +93,7 @@ pub struct Ledger {
     audit: Audit,
     settings: Settings,
     telling: Arc<Telling>,
+    families: Families,
     webhooks: Webhooks,
     open_holds: Arc<OpenHolds>,
     measures: LedgerMeasures,
@@ -173,6 +175,7 @@ impl Ledger {
             audit,
             settings: parts.settings,
             telling,
+            families: Families::default(),
             webhooks,
             open_holds,
             measures,
@@ -254,7 +257,10 @@ impl Ledger {
             instance: Instance::None,
         };
         match self.submit_one(request).await? {
-            Written::Done { account, opened, .. } => Ok(PutAccount { account, opened }),
+            Written::Done { account, opened, .. } => {
+                self.families.add(&account);
+                Ok(PutAccount { account, opened })
+            }
             Written::Replay { account, .. } => Ok(PutAccount { account, opened: false }),
         }
     }
@@ -269,6 +275,11 @@ impl Ledger {
     /// An account by its short number, as it was last booked.
     pub fn account_of(&self, number: AccountNumber) -> Result<Option<Arc<Account>>, ServiceError> {
         Ok(self.store.account_by_number(number)?)
+    }
+
+    /// An entry of an account that is booked.
+    pub fn entry(&self, account: &Account, sequence: u64) -> Result<Option<Arc<Recorded>>, ServiceError> {
+        Ok(self.store.entry(account.number, sequence)?)
     }
 
     /// The balance of an account now, what is due included.
@@ -434,8 +445,17 @@ impl Ledger {
         &self.webhooks
     }
 
+    /// A name that nobody can guess, and nothing else has.
+    pub fn random_id(&self) -> String {
+        ledger_core::hex::encode(&self.random_bytes()[..16])
+    }
+
     pub(crate) fn random_bytes(&self) -> [u8; 32] {
         self.random.bytes32()
+    }
+
+    pub(crate) fn families(&self) -> &Families {
+        &self.families
     }
 
     pub(crate) fn telling(&self) -> &Telling {

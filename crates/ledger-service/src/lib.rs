@@ -20,6 +20,7 @@ pub mod clock;
 mod double_entry;
 mod erasures;
 pub mod error;
+mod families;
 mod feed;
 mod grants;
 mod holds;
@@ -52,8 +53,8 @@ pub mod webhooks;
 mod writer;
 
 pub use access::{
-    Caller, CreatedKey, Key, KeyInput, KeyStatus, Keyring, PORTAL_TTL_MS_MAX, PortalInput, PortalToken, Scope,
-    hash_of_secret,
+    Caller, CreatedKey, Key, KeyInput, KeyStatus, Keyring, PORTAL_TTL_MS_MAX, PortalInput, PortalToken, SESSION_MS,
+    Scope, hash_of_secret,
 };
 pub use activity_kinds::{ActivityKind, ActivityKinds};
 pub use acts::{Acted, ByHand};
@@ -64,7 +65,7 @@ pub use backtest::{
     AccountGroups, Backtest, BacktestDemand, BacktestInput, BacktestStatus, Change, Denials, DeniedRequest, Groups,
     HISTOGRAM_PERCENTS, HISTOGRAM_STEPS, PriceSums, PricingReport, Report, RunOut, ThrottlingReport, Unpriced,
 };
-pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageQuery, UsageSummary};
+pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageOverview, UsageQuery, UsageSummary};
 pub use charges::{ChargeInput, Charged, Quoted};
 pub use clock::{SystemClock, TestClock};
 pub use double_entry::{BOOKS, JournalReader, Posted, Posting};
@@ -77,7 +78,7 @@ pub use ledger::{AccountInput, Ledger, Parts, PutAccount, Settings};
 pub use measured::Measured;
 pub use notices::{Notice, NoticeKind, NoticeKinds, Notices, WantedNotices};
 pub use open_holds::{Counted, Sums};
-pub use purchases::{CustomAmounts, Pack, PurchaseInput, PurchaseItem, PurchaseView, Shop};
+pub use purchases::{CustomAmounts, Offer, Pack, PurchaseInput, PurchaseItem, PurchaseView, Shop};
 pub use rate_card::{RateCard, Rule};
 pub use rated::{Rated, rated};
 pub use readers::{EntryReader, UsageReader};
@@ -89,7 +90,7 @@ pub use releases::{
     watched_throttling,
 };
 pub use reprice::Repricer;
-pub use statements::{Names, Statement};
+pub use statements::{CycleSums, Names, Statement};
 pub use subscriptions::{SubscriptionChange, SubscriptionInput};
 pub use throttle::{LimitSeen, Seen};
 pub use transfers::TransferInput;

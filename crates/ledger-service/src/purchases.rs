@@ -83,6 +83,21 @@ pub enum PurchaseItem {
     Credits(Amount),
 }
 
+/// What something on sale comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The pack, where it is one.
+    pub pack: Option<Arc<str>>,
+    /// How many credits.
+    pub credits: Amount,
+    /// What they cost, in units of the currency.
+    pub price: Amount,
+    /// The currency, as ISO 4217 names it.
+    pub currency: Arc<str>,
+    /// How many decimals the currency has.
+    pub currency_decimals: u32,
+}
+
 /// A purchase as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchaseView {
@@ -97,7 +112,7 @@ pub struct PurchaseView {
 impl Ledger {
     /// Buys credits: granted at once, recorded as invoiced.
     pub async fn purchase(&self, input: PurchaseInput) -> Result<Acted, ServiceError> {
-        let (credits, cost) = self.priced_item(&input.item)?;
+        let offer = self.offer(&input.item)?;
         let mut content = Content::new("POST /v1/accounts/{account}/purchases");
         content.text(&input.account);
         match &input.item {
@@ -106,11 +121,17 @@ impl Ledger {
         }
         let command = Command::Grant(GrantRequest {
             source: Source::Purchase,
-            credits,
+            credits: offer.credits,
             priority: None,
             effective_at: None,
             expires_at: None,
-            cost: Some(cost),
+            cost: Some(CostBasis {
+                currency: offer.currency,
+                paid: offer.price,
+                invoice: None,
+                settlement: Settlement::Pending,
+                pack: offer.pack,
+            }),
         });
         let details = Details { actor: Some(input.actor), ..Details::default() };
         self.act(Act::new(input.account, &input.key, content.finish(), command, details)).await
@@ -125,18 +146,18 @@ impl Ledger {
         })
     }
 
-    fn priced_item(&self, item: &PurchaseItem) -> Result<(Amount, CostBasis), ServiceError> {
-        let cost = |currency: &Arc<str>, paid: Amount, pack: Option<Arc<str>>| CostBasis {
-            currency: currency.clone(),
-            paid,
-            invoice: None,
-            settlement: Settlement::Pending,
-            pack,
-        };
+    /// What something on sale comes to.
+    pub fn offer(&self, item: &PurchaseItem) -> Result<Offer, ServiceError> {
         match item {
             PurchaseItem::Pack(name) => {
                 let pack = self.pack(name)?;
-                Ok((pack.credits, cost(&pack.currency, pack.price, Some(pack.name.clone()))))
+                Ok(Offer {
+                    pack: Some(pack.name.clone()),
+                    credits: pack.credits,
+                    price: pack.price,
+                    currency: pack.currency.clone(),
+                    currency_decimals: pack.currency_decimals,
+                })
             }
             PurchaseItem::Credits(credits) => {
                 let not_sold = || ServiceError::field("credits", "only packs are sold; GET /v1/packs lists them");
@@ -147,7 +168,13 @@ impl Ledger {
                     return Err(ServiceError::field("credits", range()));
                 }
                 let paid = custom.price(*credits).ok_or_else(|| ServiceError::field("credits", range()))?;
-                Ok((*credits, cost(&custom.currency, paid, None)))
+                Ok(Offer {
+                    pack: None,
+                    credits: *credits,
+                    price: paid,
+                    currency: custom.currency.clone(),
+                    currency_decimals: custom.currency_decimals,
+                })
             }
         }
     }

@@ -12,6 +12,10 @@ use ledger_store::{EntryPage, EntryQuery, Notes, Recorded, Unnamed};
 use std::ops::Range;
 use std::sync::Arc;
 
+/// How many entries a search reads at a time, and at most: a page has to come while somebody waits for it.
+const LOOKED_THROUGH_AT_A_TIME: usize = 500;
+const LOOKED_THROUGH_MAX: usize = 20_000;
+
 /// How far back a read looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Window {
@@ -73,6 +77,38 @@ impl Ledger {
         let page = self.store().entries(committed.number, &EntryQuery { before, limit: left, ..query.clone() })?;
         entries.extend(page.entries);
         Ok(EntryPage { entries, next: page.next })
+    }
+
+    /// Entries of an account that are wanted, newest first. As in a store's page, there may be fewer than asked for before
+    /// the end, since so many are looked through at most.
+    pub fn entries_where(
+        &self,
+        id: &str,
+        query: &EntryQuery,
+        is_wanted: impl Fn(&Recorded) -> bool,
+    ) -> Result<EntryPage, ServiceError> {
+        let mut found = EntryPage::default();
+        let limit = query.limit;
+        let mut query = EntryQuery { limit: LOOKED_THROUGH_AT_A_TIME, ..query.clone() };
+        for _ in 0..LOOKED_THROUGH_MAX / LOOKED_THROUGH_AT_A_TIME {
+            let page = self.entries(id, &query)?;
+            for recorded in page.entries {
+                if !is_wanted(&recorded) {
+                    continue;
+                }
+                if found.entries.len() == limit {
+                    found.next = found.entries.last().map(|last| last.sealed.entry.sequence);
+                    return Ok(found);
+                }
+                found.entries.push(recorded);
+            }
+            found.next = page.next;
+            if page.next.is_none() {
+                break;
+            }
+            query.before = page.next;
+        }
+        Ok(found)
     }
 
     /// What kind of conversation an activity is.

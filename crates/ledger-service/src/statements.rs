@@ -42,6 +42,25 @@ pub struct Statement {
     pub by: [Names; 3],
 }
 
+/// What a list of statements says of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CycleSums {
+    /// Which cycle, the first being 1.
+    pub number: usize,
+    /// The cycle, [start, end).
+    pub cycle: (Timestamp, Timestamp),
+    /// Whether it has ended.
+    pub is_closed: bool,
+    /// Package credits granted in it, and rolled into it.
+    pub package: Amount,
+    /// Credits bought in it.
+    pub purchased: Amount,
+    /// Charges booked in it less refunds of those same charges.
+    pub consumed: Amount,
+    /// Free credits at its end, or now.
+    pub closing: Amount,
+}
+
 impl Statement {
     /// How much a lifetime sum grew in the cycle.
     pub fn grown(&self, pick: fn(&Totals) -> Amount) -> Amount {
@@ -96,6 +115,29 @@ impl Ledger {
                 None => return Ok(statement),
             }
         }
+    }
+
+    /// The newest cycles of an account, the present one first. Reads no entries but those since the last time that the
+    /// account was kept.
+    pub fn cycles(&self, id: &str, most: usize) -> Result<Vec<CycleSums>, ServiceError> {
+        let account = self.account(id)?;
+        let cycles = account.cycles.iter().enumerate().rev().take(most);
+        cycles
+            .map(|(index, (_, start))| {
+                let next = account.cycles.get(index + 1).map(|(_, start)| *start);
+                let ending = next.map(|next| self.account_as_of(&account, next.plus_millis(-1))).transpose()?;
+                let ending = ending.as_ref().unwrap_or(&account);
+                Ok(CycleSums {
+                    number: index + 1,
+                    cycle: (*start, next.unwrap_or(account.cycle.end)),
+                    is_closed: next.is_some(),
+                    package: sum(ending.cycle.package_granted, ending.cycle.rolled_in),
+                    purchased: ending.cycle.purchased,
+                    consumed: ending.cycle.consumed,
+                    closing: ending.totals.remaining,
+                })
+            })
+            .collect()
     }
 
     fn totals_at(&self, account: &Account, at: Timestamp) -> Result<Totals, ServiceError> {

@@ -19,8 +19,8 @@ pub struct Inputs<'a> {
 }
 
 /// The sections whose settings are single values, each of which the environment can set.
-const SECTIONS: [&str; 8] =
-    ["server", "storage", "ledger", "idempotency", "events", "webhooks", "plugins", "custom_credits"];
+const SECTIONS: [&str; 9] =
+    ["server", "storage", "ledger", "idempotency", "events", "webhooks", "pages", "plugins", "custom_credits"];
 /// The sections of named things, which are replaced whole.
 const NAMED: [&str; 5] = ["plugin_configs", "rate_cards", "policies", "plans", "packs"];
 

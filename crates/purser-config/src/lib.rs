@@ -42,6 +42,8 @@ pub struct Config {
     pub events: Events,
     /// How webhooks are sent.
     pub webhooks: Webhooks,
+    /// What the pages of customers say.
+    pub pages: Pages,
     /// Where plugins are found, and what a call of one may use.
     pub plugins: Plugins,
     /// What plugins are configured with, sorted by name.
@@ -93,6 +95,17 @@ pub struct Server {
     pub public_url: Option<String>,
     /// Whether reading what is measured needs a key.
     pub metrics_need_key: bool,
+}
+
+/// What the pages of customers say of whoever runs the service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// What the service calls itself.
+    pub product: String,
+    /// Where somebody gets help.
+    pub help_url: Option<String>,
+    /// Who sells, for receipts: a name, and lines below it.
+    pub seller: Vec<String>,
 }
 
 /// Where and how the ledger is kept.

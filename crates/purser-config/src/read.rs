@@ -34,6 +34,7 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
         idempotency: section(&mut all, "idempotency", &mut problems, settings::idempotency),
         events: section(&mut all, "events", &mut problems, settings::events),
         webhooks: section(&mut all, "webhooks", &mut problems, settings::webhooks),
+        pages: section(&mut all, "pages", &mut problems, settings::pages),
         plugins: section(&mut all, "plugins", &mut problems, settings::plugins),
         plugin_configs: tables(&mut all, "plugin_configs", &mut problems, |name, section| {
             named::plugin_config(name, section, inputs)
@@ -56,13 +57,14 @@ pub fn read(inputs: &Inputs<'_>) -> (Config, Vec<Problem>) {
     (config, problems)
 }
 
-const SECTION_NAMES: [&str; 13] = [
+const SECTION_NAMES: [&str; 14] = [
     "server",
     "storage",
     "ledger",
     "idempotency",
     "events",
     "webhooks",
+    "pages",
     "plugins",
     "custom_credits",
     "plugin_configs",

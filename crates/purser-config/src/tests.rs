@@ -133,7 +133,7 @@ fn every_single_setting_has_a_variable() {
             found.push((section.clone(), key.to_owned()));
         }
     }
-    assert_eq!(found.len(), 47, "{found:?}");
+    assert_eq!(found.len(), 50, "{found:?}");
     for (section, key) in found {
         let variable = format!("PURSER_{section}_{key}").to_uppercase();
         let value = match key.as_str() {
@@ -145,6 +145,7 @@ fn every_single_setting_has_a_variable() {
             "listen" => "127.0.0.1:1",
             "keep_days" => "36",
             "stack_kib" | "head_kib_max" => "16",
+            "help_url" => "mailto:help@example.com",
             "public_url" => "https://credits.example.com",
             "checkpoint_entries" => "1000",
             _ => "1",

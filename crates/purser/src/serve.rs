@@ -55,6 +55,7 @@ async fn serve(config: Config, arguments: &Serve) -> anyhow::Result<ExitCode> {
     let api = Arc::new(Api {
         ledger: ledger.clone(),
         public_url: config.server.public_url.clone(),
+        pages: pages(&config),
         limits: http_api::Limits {
             body_bytes_max: config.server.body_bytes_max,
             batch_body_bytes_max: config.server.batch_body_bytes_max,
@@ -251,6 +252,9 @@ fn shop(config: &Config) -> anyhow::Result<Shop> {
 
 /// Books what falls due, and forgets keys that have lapsed.
 async fn keep_due(ledger: Arc<Ledger>) {
+    let gathering = ledger.clone();
+    // Whoever needs it sooner waits for this, or does it: an error is theirs to hear.
+    drop(tokio::task::spawn_blocking(move || gathering.gather_families()));
     let mut ticks = interval(DUE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -277,4 +281,14 @@ async fn told_to_stop() -> anyhow::Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+fn pages(config: &Config) -> http_api::PageSettings {
+    let mut seller = config.pages.seller.iter().cloned();
+    http_api::PageSettings {
+        product: config.pages.product.clone(),
+        help_url: config.pages.help_url.clone(),
+        seller: seller.next().unwrap_or_default(),
+        seller_lines: seller.collect(),
+    }
 }

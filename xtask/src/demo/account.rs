@@ -12,6 +12,8 @@ use trace_replay::retry::{self, Patience};
 
 /// Charges in one request.
 const BATCH_ITEMS: usize = 1_000;
+/// How long the link to the credits page counts.
+const LINK_SECONDS: u32 = 86_400;
 const PATIENCE: Patience = Patience { retry_for: Duration::from_secs(10) };
 
 /// What the account came to.
@@ -45,6 +47,17 @@ impl fmt::Display for Filled {
         }
         Ok(())
     }
+}
+
+/// The address of the account's credits page, which lets its customer look and buy.
+pub(super) async fn page(client: &Client) -> Result<String> {
+    #[derive(Deserialize)]
+    struct Link {
+        url: String,
+    }
+    let wanted = json!({ "account": ACCOUNT, "scopes": ["read", "purchase"], "ttl_seconds": LINK_SECONDS });
+    let answer = send(client, &Call::post("/v1/portal-tokens", &wanted)?).await?;
+    Ok(done(answer)?.json::<Link>()?.url)
 }
 
 /// Brings the account up to date.

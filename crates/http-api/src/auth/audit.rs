@@ -26,7 +26,9 @@ pub(super) fn is_audited(method: &Method, scopes: &[Scope], operation: &str) -> 
     // A token for the page changes nothing, and is made whenever somebody opens it.
     let is_for_few = scopes == [Scope::Admin] || scopes == [Scope::Plugins];
     let is_act = *method != Method::GET && is_for_few && operation != "createPortalToken";
-    is_act || ["putAutoTopUp", "deleteAutoTopUp", "putAlerts", "deleteAlerts"].contains(&operation)
+    is_act
+        || ["putAutoTopUp", "deleteAutoTopUp", "putAlerts", "deleteAlerts", "saveAutoTopUp", "saveAlerts", "allocate"]
+            .contains(&operation)
 }
 
 pub(super) struct Act(AuditEntry);
@@ -50,7 +52,9 @@ impl Act {
     pub(super) async fn end(mut self, ledger: &Arc<Ledger>, response: Response) -> Response {
         let is_opening = self.0.operation == "putAccount" && response.status() == StatusCode::CREATED;
         let is_replay = response.headers().contains_key(IDEMPOTENCY_HIT);
-        if !response.status().is_success() || is_opening || is_replay {
+        // A form of a page that was done sends the browser on.
+        let is_done = response.status().is_success() || response.status() == StatusCode::SEE_OTHER;
+        if !is_done || is_opening || is_replay {
             return response;
         }
         self.0.at_ms = ledger.now().millis();

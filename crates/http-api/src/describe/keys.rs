@@ -7,7 +7,7 @@ use crate::keys::{CreatedAnswer, KeyAnswer};
 use crate::portal::TokenAnswer;
 use crate::problem::kinds;
 use crate::router::PageAnswer;
-use crate::shapes::{AccountId, Name, ScopeName, Text};
+use crate::shapes::{AccountId, Name, ScopeName};
 use crate::wire::Shown;
 use ledger_core::Timestamp;
 use schemars::JsonSchema;
@@ -18,9 +18,6 @@ pub(super) const ALL: Part = &[
     ("revokeKey", revoke_key),
     ("listAudit", list_audit),
     ("createPortalToken", create_portal_token),
-    ("openPortal", open_portal),
-    ("showPortal", show_portal),
-    ("getPortalStyle", get_portal_style),
 ];
 
 /// A key to be made.
@@ -80,14 +77,6 @@ struct AuditQuery {
     page: PageQuery,
 }
 
-#[derive(JsonSchema)]
-#[allow(dead_code, reason = "it describes what is read by hand")]
-struct PortalQuery {
-    /// The token.
-    #[schemars(extend("examples" = ["purser_portal_…"]))]
-    token: Text,
-}
-
 fn create_key() -> Description {
     Description::new(Tag::Access, "Make a key", "The answer has its secret, which is shown once and stored hashed.")
         .idempotent_if_wanted()
@@ -125,27 +114,4 @@ fn create_portal_token() -> Description {
     )
     .body::<NewPortalToken>(r#"{"account":"acme","scopes":["read","purchase"],"ttl_seconds":600}"#)
     .answers::<TokenAnswer<'_>>(201, "The link.")
-}
-
-fn open_portal() -> Description {
-    Description::new(
-        Tag::Access,
-        "Open a customer's page",
-        "Where a link leads: exchanges its token for a cookie, so that no secret stays in the address.",
-    )
-    .query::<PortalQuery>()
-    .answers_empty(303, "The cookie is set, and the page is elsewhere.")
-    .refuses(&[kinds::UNAUTHENTICATED])
-}
-
-fn show_portal() -> Description {
-    Description::new(Tag::Access, "Show a customer's page", "What the account has, for people.")
-        .answers_empty(200, "The page.")
-        .or_bytes("text/html")
-}
-
-fn get_portal_style() -> Description {
-    Description::new(Tag::Access, "Get the style of customers' pages", "What the pages look like.")
-        .answers_empty(200, "The style sheet.")
-        .or_bytes("text/css")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 /// The table of operations and the descriptions are of the same operations.
 #[test]
 fn every_operation_is_described_once() {
-    let operations: Vec<&str> = operations::all().iter().map(|operation| operation.id).collect();
+    let operations: Vec<&str> = operations::documented().iter().map(|operation| operation.id).collect();
     let described: Vec<&str> = describe::all().map(|(id, _)| id).collect();
     let twice = |ids: &[&str]| -> Vec<String> {
         let known: BTreeSet<&str> = ids.iter().copied().collect();

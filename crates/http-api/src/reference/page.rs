@@ -16,7 +16,7 @@ struct Shown<'a> {
 }
 
 pub(super) fn page(document: &Value) -> Markup {
-    let all = operations::all();
+    let all = operations::documented();
     let shown = all.iter().map(|operation| {
         let method = operation.method.as_str().to_owned();
         Shown { said: &document["paths"][operation.path][method.to_ascii_lowercase()], method, path: operation.path }

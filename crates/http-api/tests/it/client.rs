@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, Response, StatusCode, header};
-use http_api::{Api, Limits, Metrics, router};
+use http_api::{Api, Limits, Metrics, PageSettings, router};
 use ledger_service::ports::{Maintenance, WebhookSender};
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +49,11 @@ impl Client {
         let api = Api {
             ledger: kit.ledger.clone(),
             public_url: None,
+            pages: PageSettings {
+                product: "Acme AI".to_owned(),
+                seller: "Acme AI Ltd".to_owned(),
+                ..PageSettings::default()
+            },
             limits: Limits {
                 body_bytes_max: 65_536,
                 batch_body_bytes_max: 131_072,

@@ -12,5 +12,6 @@ mod exchanges;
 mod maintenance;
 mod observing;
 mod pages;
+mod portal;
 mod reading;
 mod spec;

@@ -1,8 +1,7 @@
 //! The keys: made, found by what callers send, revoked.
 
-use super::portal;
 use super::records::{KeyRecord, RequestMark, TOPIC};
-use super::{Caller, Scope, hash_of_secret};
+use super::{Caller, Scope, hash_of_secret, portal, tokens};
 use crate::error::ServiceError;
 use crate::idempotency::Content;
 use crate::ports::{Clock, Random};
@@ -28,8 +27,8 @@ pub struct Keyring {
     keys: ArcSwap<FxHashMap<Arc<str>, Arc<Known>>>,
     /// The hash of the environment's key, where it gives one.
     environment: Option<([u8; 32], Arc<Caller>)>,
-    /// What portal tokens are signed with, from the first one on.
-    portal_secret: OnceLock<[u8; 32]>,
+    /// What tokens are signed with, from the first one on.
+    signing_secret: OnceLock<[u8; 32]>,
     /// Keys change one at a time.
     changing: Mutex<()>,
 }
@@ -87,7 +86,7 @@ impl Keyring {
             (hash, Arc::new(Caller { id, name, scopes, accounts, expires_at, is_portal: false }))
         };
         Ok(Self {
-            portal_secret: portal::stored_secret(&*store)?.map(OnceLock::from).unwrap_or_default(),
+            signing_secret: tokens::stored_secret(&*store)?.map(OnceLock::from).unwrap_or_default(),
             store,
             clock,
             random,
@@ -99,25 +98,33 @@ impl Keyring {
 
     /// Who sends a key or a portal token; `None` where it is none that counts. Secrets are compared in constant time.
     pub fn caller(&self, sent: &str) -> Option<Arc<Caller>> {
-        if let Some(token) = sent.strip_prefix(portal::PREFIX) {
-            return self.portal_caller(token).map(Arc::new);
+        if sent.starts_with(portal::PREFIX) {
+            return self.portal_caller(sent);
         }
         let hash = hash_of_secret(sent);
-        if let Some((admin, caller)) = &self.environment
-            && bool::from(admin.ct_eq(&hash))
-        {
+        let is_it = |known: &[u8; 32]| bool::from(known.ct_eq(&hash));
+        match &self.environment {
+            Some((admin, caller)) if is_it(admin) => Some(caller.clone()),
+            _ => self.caller_of_hash(id_of(sent)?, is_it),
+        }
+    }
+
+    /// Who comes with a portal token; `None` where it is none that counts.
+    pub fn portal_caller(&self, token: &str) -> Option<Arc<Caller>> {
+        let caller = portal::read(token, self.signing_secret.get()?)?;
+        caller.lasts_at(self.clock.now()).then(|| Arc::new(caller))
+    }
+
+    /// Who has the key of this id, the environment's among them, if the hash of its secret is it and the key counts.
+    pub(super) fn caller_of_hash(&self, id: &str, is_it: impl Fn(&[u8; 32]) -> bool) -> Option<Arc<Caller>> {
+        let of_environment = self.environment.as_ref().filter(|(hash, caller)| *caller.id == *id && is_it(hash));
+        if let Some((_, caller)) = of_environment {
             return Some(caller.clone());
         }
-        let id = id_of(sent)?;
         let keys = self.keys.load();
         let known = keys.get(id)?;
         let counts = known.key.revoked_at.is_none() && known.caller.lasts_at(self.clock.now());
-        (bool::from(known.key.hash.ct_eq(&hash)) && counts).then(|| known.caller.clone())
-    }
-
-    /// Whoever comes with a portal token, which lies behind its prefix.
-    fn portal_caller(&self, token: &str) -> Option<Caller> {
-        portal::read(token, self.portal_secret.get()?).filter(|caller| caller.lasts_at(self.clock.now()))
+        (is_it(&known.key.hash) && counts).then(|| known.caller.clone())
     }
 
     /// Whether a caller who was let in before would be let in again: for what lasts longer than a request.
@@ -227,17 +234,21 @@ impl Keyring {
         Ok(key)
     }
 
-    /// A portal token's text, signed.
-    pub(super) fn sign_portal(&self, payload: &[u8]) -> Result<String, ServiceError> {
+    /// What tokens are signed with; it is made when the first one is.
+    pub(super) fn signing_secret(&self) -> Result<[u8; 32], ServiceError> {
         let _changing = self.changing.lock().map_err(|_| poisoned())?;
-        let secret = match self.portal_secret.get() {
-            Some(secret) => *secret,
+        match self.signing_secret.get() {
+            Some(secret) => Ok(*secret),
             None => {
-                let secret = portal::make_secret(&*self.store, &*self.random)?;
-                *self.portal_secret.get_or_init(|| secret)
+                let secret = tokens::make_secret(&*self.store, &*self.random)?;
+                Ok(*self.signing_secret.get_or_init(|| secret))
             }
-        };
-        Ok(portal::signed(payload, &secret))
+        }
+    }
+
+    /// What tokens are signed with, if there ever was one.
+    pub(super) fn known_signing_secret(&self) -> Option<[u8; 32]> {
+        self.signing_secret.get().copied()
     }
 
     pub(super) fn now(&self) -> Timestamp {

@@ -2,7 +2,9 @@
 
 use ledger_core::Refusal;
 use ledger_service::ports::Clock;
-use ledger_service::{CreatedKey, KeyInput, Keyring, PortalInput, Scope, ServiceError, TestClock, hash_of_secret};
+use ledger_service::{
+    CreatedKey, KeyInput, Keyring, PortalInput, SESSION_MS, Scope, ServiceError, TestClock, hash_of_secret,
+};
 use ledger_store::{LedgerStore, MemoryStore};
 use std::sync::Arc;
 use testkit::{Counting, START};
@@ -157,4 +159,33 @@ fn a_portal_token_is_for_one_account_and_a_time() {
     assert_eq!(again.caller(&made.token), None);
     assert!(!again.is_still_let_in(&caller));
     assert_eq!(Rings::new().start(None).caller(&made.token), None, "another server's");
+}
+
+#[test]
+fn a_session_lasts_as_long_as_its_key_and_a_working_day() {
+    let rings = Rings::new();
+    let ring = rings.start(Some("from the environment"));
+    let CreatedKey { key, secret, .. } = ring.create(input(&[Scope::Admin]), KEEP_MS).unwrap();
+    let token = ring.open_session(&secret).unwrap().unwrap();
+    assert_eq!(ring.session_caller(&token).unwrap().id, key.id);
+    assert_eq!(ring.caller(&token), None, "a session is no key");
+    assert_eq!(ring.session_caller(&secret), None, "and a key no session");
+    assert_eq!(ring.open_session("purser_nobody_00").unwrap(), None);
+    let portal = PortalInput { account: "acme".into(), scopes: vec![Scope::Read], ttl_ms: 1000 };
+    let portal = ring.portal_token(&portal).unwrap().token;
+    assert_eq!(ring.open_session(&portal).unwrap(), None, "whoever was sent a link is no operator");
+    assert_eq!(ring.session_caller(&portal.replace("portal", "session")), None);
+    assert_eq!(ring.portal_caller(&token.replace("session", "portal")), None);
+    // It counts after a restart, and ends with its time.
+    rings.wait_ms(SESSION_MS - 1);
+    assert!(rings.start(None).session_caller(&token).is_some());
+    rings.wait_ms(1);
+    assert_eq!(ring.session_caller(&token), None);
+    // And with its key.
+    let token = ring.open_session(&secret).unwrap().unwrap();
+    ring.revoke(&key.id).unwrap();
+    assert_eq!(ring.session_caller(&token), None);
+    let token = ring.open_session("from the environment").unwrap().unwrap();
+    assert_eq!(&*ring.session_caller(&token).unwrap().name, "admin");
+    assert_eq!(rings.start(Some("another one")).session_caller(&token), None);
 }

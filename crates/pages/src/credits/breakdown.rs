@@ -1,7 +1,7 @@
 //! What was used by model and by agent, so that their costs can be compared.
 
-use super::CreditsView;
 use super::usage::UsageSum;
+use super::{CreditsView, download};
 use crate::address::{Breakdown, Sort, SortBy};
 use crate::amounts::{Digits, count, shown};
 use crate::figures::{percent, shares_e3};
@@ -70,10 +70,15 @@ fn breakdown(view: &CreditsView, which: Breakdown, sums: &[UsageSum]) -> Markup 
     };
     let sort = view.address.sort(which);
     let rows = rows(sums, sort);
+    // An address always has its window, so that there is a query to add to.
+    let csv_url = view.usage_csv_url.as_ref().map(|url| format!("{url}&of={id}")).filter(|_| !rows.is_empty());
     let left_out = rows.len().saturating_sub(ROWS_MAX);
     html! {
         section.card aria-labelledby=(id) {
-            h2 id=(id) { (heading) }
+            div.titled {
+                h2 id=(id) { (heading) }
+                div.tools { (download(csv_url.as_ref(), &format!("usage {}", heading.to_lowercase()))) }
+            }
             @if rows.is_empty() {
                 div.empty { p { "Nothing was used in this period." } }
             } @else {

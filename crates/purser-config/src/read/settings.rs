@@ -5,7 +5,7 @@ use super::named;
 use crate::layers::is_shipped;
 use crate::node::Value;
 use crate::section::{Section, flag, positive_amount, text, whole};
-use crate::{CustomCredits, Events, Idempotency, Ledger, Plugins, Server, Storage, Webhooks, currencies};
+use crate::{CustomCredits, Events, Idempotency, Ledger, Pages, Plugins, Server, Storage, Webhooks, currencies};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -95,6 +95,26 @@ pub(super) fn events(section: &mut Section<'_>) -> Events {
         waiting_commits_max: section.required("waiting_commits_max", whole(1..=65_536)),
         resume_entries_max: section.required("resume_entries_max", whole(0..=1_000_000)),
         heartbeat_ms: section.required("heartbeat_seconds", whole::<u64>(1..=3600)) * 1000,
+    }
+}
+
+pub(super) fn pages(section: &mut Section<'_>) -> Pages {
+    let product = section.required("product", |value| match text(value)?.trim() {
+        "" => Err("must not be empty: it heads every page".to_owned()),
+        product => Ok(product.to_owned()),
+    });
+    let help_url = section.required("help_url", help_url);
+    let seller = section.required("seller", text_or_none);
+    let lines: Vec<String> = seller.iter().flat_map(|text| text.lines()).map(|line| line.trim().to_owned()).collect();
+    Pages { seller: if lines.is_empty() { vec![product.clone()] } else { lines }, product, help_url }
+}
+
+/// Reads where a link for people may lead; an empty text is nowhere.
+fn help_url(value: &Value) -> Result<Option<String>, String> {
+    let Some(url) = text_or_none(value)? else { return Ok(None) };
+    match ["https://", "http://", "mailto:"].iter().any(|scheme| url.starts_with(scheme)) {
+        true => Ok(Some(url)),
+        false => Err("must begin with https:// or mailto:".to_owned()),
     }
 }
 
