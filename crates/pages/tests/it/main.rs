@@ -1,6 +1,8 @@
 //! The pages as text: what they say in each state, that names of others stay text, and how much they weigh.
 #![allow(clippy::unwrap_used, reason = "a test may panic: that is how it fails")]
 
+#[path = "../../examples/samples/console.rs"]
+mod console;
 #[path = "../../examples/samples/data.rs"]
 mod data;
 mod hostile;
