@@ -43,6 +43,8 @@
     return sign + whole.format(rounded / MICROS) + (fraction ? point + digits(fraction) : "");
   };
   const writeAmount = (element) => {
+    // What is not known has no value, and stays as it is written.
+    if (!element.value) return;
     element.textContent = shown(element.value, element.dataset.d, "signed" in element.dataset);
     if (element.dataset.d !== "00") element.title = element.value;
   };

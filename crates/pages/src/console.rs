@@ -49,7 +49,8 @@ pub use webhooks::{
 #[derive(Clone, Debug)]
 pub struct Console {
     /// What they share with the customers' pages. They are nobody's account: `account` is `None` and `links` has `help`
-    /// at most. `zone` is the one in which times are shown where no script runs, and in which days are meant.
+    /// at most. `zone` is the one in which times are shown where no script runs and in which days are meant: on the page
+    /// of an account the account's own.
     pub frame: Frame,
     /// Where [`CONSOLE_CSS`](crate::assets::CONSOLE_CSS) is.
     pub stylesheet: String,
@@ -102,8 +103,13 @@ pub enum Section {
 }
 
 impl Console {
-    /// The page of a section around what is inside; the way in is of none.
+    /// A section's page around what is inside; the way in is of none.
     fn page(&self, section: Option<Section>, title: &str, inside: &Markup) -> String {
+        self.page_of(section, title, None, inside)
+    }
+
+    /// The same for a page that is about one thing of the section.
+    fn page_of(&self, section: Option<Section>, title: &str, whose: Option<&str>, inside: &Markup) -> String {
         let sections = &self.sections;
         let links = [
             (Section::Overview, "Overview", &sections.overview),
@@ -128,7 +134,7 @@ impl Console {
         };
         let around = Around {
             title,
-            whose: None,
+            whose,
             more: Some((&self.stylesheet, &self.script)),
             head,
             navigation: navigation(&links),

@@ -227,7 +227,6 @@ pub(crate) fn account() -> AccountView {
         plan: Some("starter".to_owned()),
         next_plan: Some("growth".to_owned()),
         status: AccountStatus::Active,
-        timezone: "Europe/Berlin".to_owned(),
         opened_at: time("2026-09-06T08:12:00Z"),
         balance: data::balance(),
         spend: vec![dollars("28.75")],
@@ -774,8 +773,11 @@ pub(crate) const LIVE_JSON: &str = r#"{
 pub(crate) fn pages() -> Vec<(&'static str, String)> {
     let console = console();
     let out = signed_out();
+    // Where one account is shown, its own zone counts.
+    let mut berlin = console.clone();
+    berlin.frame.zone = chrono_tz::Tz::Europe__Berlin;
     let noticed = |tone, text: &str| {
-        let mut noticed = console.clone();
+        let mut noticed = berlin.clone();
         noticed.frame.notice = Some(Notice { tone, text: text.to_owned() });
         noticed
     };
@@ -813,14 +815,14 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ("accounts-nothing-matches", accounts_page(&console, &searched(false))),
         ("accounts-nothing-more", accounts_page(&console, &nothing_more)),
         ("accounts-none", accounts_page(&console, &no_accounts)),
-        ("account", account_page(&console, &account())),
+        ("account", account_page(&berlin, &account())),
         ("account-done", account_page(&noticed(Tone::Good, "50 credits were granted to acme."), &account())),
         (
             "account-refused",
             account_page(&noticed(Tone::Bad, "Nothing was deducted: acme has 910.25 credits."), &account()),
         ),
-        ("account-in-debt", account_page(&console, &account_in_debt())),
-        ("account-fresh", account_page(&console, &account_fresh())),
+        ("account-in-debt", account_page(&berlin, &account_in_debt())),
+        ("account-fresh", account_page(&berlin, &account_fresh())),
         ("confirm-plan", confirm_act_page(&console, &plan_change())),
         ("confirm-suspend", confirm_act_page(&console, &suspension())),
         ("holds", holds_page(&console, &holds())),

@@ -15,7 +15,7 @@ use crate::times;
 use ledger_core::{Amount, Balance, Timestamp};
 use maud::{Markup, html};
 
-/// An account as the console shows it.
+/// An account as the console shows it. The zone of its page is the account's own, in which its days and cycles are cut.
 #[derive(Clone, Debug)]
 pub struct AccountView {
     /// The path of the page, to which links put what a form is to be about: `charge`, `grant` or `purchase`, by its id.
@@ -34,8 +34,6 @@ pub struct AccountView {
     pub next_plan: Option<String>,
     /// How it stands.
     pub status: AccountStatus,
-    /// The time zone in which its days and cycles are cut. It may be another than the page's.
-    pub timezone: String,
     /// When it was opened.
     pub opened_at: Timestamp,
     /// How its credits stand.
@@ -148,7 +146,7 @@ pub fn account_page(console: &Console, view: &AccountView) -> String {
             }
         }
     };
-    console.page(Some(Section::Accounts), view.name(), &inside)
+    console.page_of(Some(Section::Accounts), "Account", Some(view.name()), &inside)
 }
 
 fn figures(balance: &Balance) -> Markup {
@@ -200,7 +198,7 @@ fn facts(console: &Console, view: &AccountView) -> Markup {
                 @if !view.spend.is_empty() {
                     (fact("Spend", &html! { @for money in &view.spend { span.money { (money.text()) } } }))
                 }
-                (fact("Time zone", &html! { (names::clean(&view.timezone)) }))
+                (fact("Time zone", &html! { (zone.name()) }))
                 (fact("Opened", &times::date(zone, view.opened_at)))
             }
         }

@@ -141,7 +141,7 @@ pub fn plugin_page(console: &Console, view: &PluginView) -> String {
             div.beside-side { (acts::acts(view)) }
         }
     };
-    console.page(Some(Section::Plugins), &view.name, &inside)
+    console.page_of(Some(Section::Plugins), "Plugin", Some(&view.name), &inside)
 }
 
 fn slots(slots: &[PluginSlot]) -> Markup {
@@ -197,7 +197,7 @@ fn releases(console: &Console, rows: &[ReleaseRow]) -> Markup {
             @if rows.is_empty() {
                 div.empty { p { "Nothing was released by hand so far: what is live is what the configuration file says." } }
             } @else {
-                table {
+                table.releases {
                     caption.hidden { "Releases, newest first" }
                     thead {
                         tr {

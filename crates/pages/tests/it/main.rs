@@ -6,6 +6,7 @@ mod console;
 #[path = "../../examples/samples/data.rs"]
 mod data;
 mod hostile;
+mod operators;
 mod skeleton;
 mod states;
 mod weight;

@@ -2,6 +2,7 @@
 
 use super::{PluginSlot, PluginView, UploadRow};
 use crate::console::parts::{act, digest_option};
+use crate::console::plugins::PluginKind;
 use crate::forms::{Form, Question, field, hidden, reason};
 use crate::names;
 use crate::times;
@@ -48,10 +49,14 @@ fn release(view: &PluginView, form: &Form) -> Markup {
     let slots: Vec<&PluginSlot> = view.slots.iter().collect();
     // What is live is said where it is one thing.
     let live = if let [slot] = slots.as_slice() { slot.live.map(|live| live.pair) } else { None };
+    let beside = match view.kind {
+        PluginKind::Pricing => "prices beside, and nobody pays by it",
+        PluginKind::Throttling => "decides beside, and nothing is denied by it",
+    };
     let modes = [
         ("live", "Live", "for all accounts, at once"),
         ("share", "Share", "for so many accounts of a hundred"),
-        ("shadow", "Shadow", "prices beside, and nobody pays by it"),
+        ("shadow", "Shadow", beside),
     ];
     form.around("stack", &html! {
         (slot_field("release-slot", &slots))

@@ -49,7 +49,7 @@ pub enum DeliveryStanding {
 /// Deliveries as a table, each with a form that sends it again; one that waits is sent by itself.
 pub(super) fn deliveries(console: &Console, rows: &[DeliveryRow], resend: Option<&Form>, has_endpoint: bool) -> Markup {
     html! {
-        table {
+        table.deliveries {
             caption.hidden { "Deliveries, newest first" }
             thead {
                 tr {

@@ -101,7 +101,7 @@ pub fn endpoint_page(console: &Console, view: &EndpointView) -> String {
                     } @else if view.filter == DeliveryFilter::All {
                         div.empty { p { "Nothing was sent to it so far." } }
                     } @else {
-                        div.empty { strong { "None is so" } p { a href=(view.path) { "Show all deliveries" } } }
+                        div.empty { strong { "No deliveries are like this" } p { a href=(view.path) { "Show all deliveries" } } }
                     }
                     (view.paging.links("deliveries"))
                 }
@@ -109,7 +109,7 @@ pub fn endpoint_page(console: &Console, view: &EndpointView) -> String {
             div.beside-side { (facts(console, endpoint)) (acts(view)) }
         }
     };
-    console.page(Some(Section::Webhooks), &endpoint.url, &inside)
+    console.page_of(Some(Section::Webhooks), "Endpoint", Some(&endpoint.url), &inside)
 }
 
 /// What is wrong with it, where something is.
