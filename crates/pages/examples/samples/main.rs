@@ -2,6 +2,9 @@
 //! `cargo run --release -p pages --example samples -- DIRECTORY`.
 
 mod console;
+mod console_accounts;
+mod console_plugins;
+mod console_webhooks;
 mod data;
 
 use pages::{

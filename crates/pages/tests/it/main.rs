@@ -3,6 +3,12 @@
 
 #[path = "../../examples/samples/console.rs"]
 mod console;
+#[path = "../../examples/samples/console_accounts.rs"]
+mod console_accounts;
+#[path = "../../examples/samples/console_plugins.rs"]
+mod console_plugins;
+#[path = "../../examples/samples/console_webhooks.rs"]
+mod console_webhooks;
 #[path = "../../examples/samples/data.rs"]
 mod data;
 mod hostile;

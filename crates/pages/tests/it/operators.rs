@@ -2,6 +2,7 @@
 
 use crate::console as sample;
 use crate::skeleton::said;
+use crate::{console_accounts, console_plugins, console_webhooks};
 use pages::console::{
     AccountForms, AccountView, Console, EndpointForms, EndpointView, Live, OverviewView, PluginForms, PluginView,
     Sections, account_page, endpoint_page, overview_page, plugin_page,
@@ -228,9 +229,9 @@ fn each_state_says_what_it_is() {
 #[test]
 fn nobody_is_offered_what_they_may_not_do() {
     let console = Console { sign_out: None, ..sample::console() };
-    let account = AccountView { forms: AccountForms::default(), ..sample::account() };
-    let plugin = PluginView { forms: PluginForms::default(), ..sample::plugin() };
-    let endpoint = EndpointView { forms: EndpointForms::default(), ..sample::webhook() };
+    let account = AccountView { forms: AccountForms::default(), ..console_accounts::account() };
+    let plugin = PluginView { forms: PluginForms::default(), ..console_plugins::plugin() };
+    let endpoint = EndpointView { forms: EndpointForms::default(), ..console_webhooks::webhook() };
     for page in [account_page(&console, &account), plugin_page(&console, &plugin), endpoint_page(&console, &endpoint)] {
         assert!(!page.contains("method=\"post\""));
         assert!(!page.contains(">Void<") && !page.contains("Refund this charge"));

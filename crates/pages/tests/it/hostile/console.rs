@@ -2,6 +2,7 @@
 
 use crate::console as sample;
 use crate::data;
+use crate::{console_accounts, console_plugins, console_webhooks};
 use ledger_core::Amount;
 use pages::console::{
     AccountRow, AccountsView, ActRow, Attention, AuditFilter, BacktestStanding, Console, EndpointRow, EndpointStanding,
@@ -41,7 +42,7 @@ pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
     overview.live_url = some();
     overview.attention = vec![Attention { tone: Tone::Bad, text: text(), url: some() }];
 
-    let mut accounts: AccountsView = sample::accounts();
+    let mut accounts: AccountsView = console_accounts::accounts();
     accounts.path = text();
     accounts.search = some();
     accounts.paging.next_url = some();
@@ -49,7 +50,7 @@ pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
     accounts.rows = vec![row];
     accounts.rows[0].spend[0].currency = text();
 
-    let mut account = sample::account();
+    let mut account = console_accounts::account();
     account.path = text();
     account.id = text();
     account.name = some();
@@ -77,7 +78,7 @@ pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
     account.chosen_grant = some();
     account.chosen_purchase = some();
 
-    let mut confirm = sample::plan_change();
+    let mut confirm = console_accounts::plan_change();
     confirm.title = text();
     confirm.text = words();
     confirm.facts = vec![(words(), Fact::Text(text()))];
@@ -91,14 +92,14 @@ pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
     holds.rows = vec![HoldRow { agent: some(), model: some(), ..row }];
 
     let slot = |slot: &PluginSlot| PluginSlot { name: text(), ..slot.clone() };
-    let mut plugins = sample::plugins();
+    let mut plugins = console_plugins::plugins();
     for row in &mut plugins.rows {
         row.name = text();
         row.url = text();
         row.slots = row.slots.iter().map(slot).collect();
     }
 
-    let mut plugin = sample::plugin();
+    let mut plugin = console_plugins::plugin();
     plugin.name = text();
     plugin.slots = plugin.slots.iter().map(slot).collect();
     plugin.slots.push(plugin.slots[0].clone());
@@ -128,7 +129,7 @@ pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
     };
     shadow.differences = vec![difference];
 
-    let mut backtests = sample::backtests();
+    let mut backtests = console_plugins::backtests();
     for row in &mut backtests.rows {
         row.id = text();
         row.plugin = text();
@@ -171,18 +172,18 @@ pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
         row.last_error = some();
         row
     };
-    let mut webhooks = sample::webhooks();
+    let mut webhooks = console_webhooks::webhooks();
     webhooks.endpoints = webhooks.endpoints.iter().map(endpoint).collect();
     webhooks.dead = webhooks.dead.into_iter().map(delivery).collect();
     webhooks.secret = Some(NewSecret { url: text(), secret: text() });
     if let Some(add) = &mut webhooks.add {
         add.events = vec![text()];
     }
-    let mut webhook = sample::webhook();
+    let mut webhook = console_webhooks::webhook();
     webhook.path = text();
     webhook.endpoint = endpoint(&webhook.endpoint);
     webhook.rows = webhook.rows.into_iter().map(delivery).collect();
-    let mut disabled = sample::webhook_disabled();
+    let mut disabled = console_webhooks::webhook_disabled();
     disabled.endpoint = endpoint(&disabled.endpoint);
 
     let mut audit = sample::audit();
