@@ -1,4 +1,4 @@
-// Purser's pages for customers: what a page gains where a script runs. It reads numbers as text and counts in BigInt, so
+// Purser's pages: what a page gains where a script runs. It reads numbers as text and counts in BigInt, so
 // that no amount ever is a float. It makes no element of text that comes from outside but through textContent.
 (() => {
   "use strict";
@@ -43,6 +43,8 @@
     return sign + whole.format(rounded / MICROS) + (fraction ? point + digits(fraction) : "");
   };
   const writeAmount = (element) => {
+    // What is not known has no value, and stays as it is written.
+    if (!element.value) return;
     element.textContent = shown(element.value, element.dataset.d, "signed" in element.dataset);
     if (element.dataset.d !== "00") element.title = element.value;
   };
@@ -290,10 +292,13 @@
     show();
   });
 
-  const once = () => all('form[method="post"]').forEach((form) => form.addEventListener("submit", (event) => {
+  // Forms may come later, and others may keep one from being sent.
+  const once = () => document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.method !== "post") return;
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "1";
-  }));
+  });
 
   const chooseTheme = () => {
     const select = one("#theme");
@@ -305,6 +310,9 @@
       try { localStorage.setItem("purser-theme", select.value); } catch { /* It counts for this page. */ }
     });
   };
+
+  // What another script of the same pages may use.
+  window.purser = Object.freeze({ all, one, writeAmount, writeAmounts, writeTimes });
 
   document.addEventListener("DOMContentLoaded", () => {
     forms.date = dayForm();

@@ -11,6 +11,8 @@ use maud::{Markup, html};
 /// How many digits after the point are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Digits {
+    /// One where there is one: for what moves all the time.
+    Moving,
     /// As few as there are, up to two: for headlines.
     Short,
     /// Two: for columns that are added up in the head.
@@ -25,6 +27,7 @@ impl Digits {
     /// The fewest and the most.
     const fn bounds(self) -> (usize, usize) {
         match self {
+            Self::Moving => (0, 1),
             Self::Short => (0, 2),
             Self::Column => (2, 2),
             Self::Rate => (2, 4),
@@ -35,6 +38,7 @@ impl Digits {
     /// The same for the script.
     const fn code(self) -> &'static str {
         match self {
+            Self::Moving => "01",
             Self::Short => "02",
             Self::Column => "22",
             Self::Rate => "24",
@@ -91,6 +95,25 @@ pub(crate) fn count(number: u64) -> Markup {
     html! { data value=(number) data-d="00" { (grouped(u128::from(number))) } }
 }
 
+/// A whole number as an element that the script keeps up to date.
+pub(crate) fn live_count(name: &str, number: u64) -> Markup {
+    html! { data value=(number) data-d="00" data-live=(name) { (grouped(u128::from(number))) } }
+}
+
+/// Another number than credits as an element that the script keeps up to date: so many thousandths, or not known.
+pub(crate) fn live_number(name: &str, number_e3: Option<u64>, digits: Digits) -> Markup {
+    let number = number_e3.map(thousandths);
+    let value = number.map(|number| number.to_string()).unwrap_or_default();
+    let text = number.map_or_else(|| "–".to_owned(), |number| text(number, digits));
+    html! { data value=(value) data-d=(digits.code()) data-live=(name) { (text) } }
+}
+
+/// So many thousandths: the decimals of credits are as good for other numbers.
+fn thousandths(number_e3: u64) -> Amount {
+    let micros = i64::try_from(number_e3).ok().and_then(|number_e3| number_e3.checked_mul(1000));
+    micros.and_then(Amount::from_micros).unwrap_or_default()
+}
+
 /// Money in a currency: an amount in its main unit, of which the ledger keeps six decimals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Money {
@@ -137,6 +160,8 @@ mod tests {
     fn amounts_are_rounded_half_to_even_and_grouped() {
         for (amount, digits, expected) in [
             ("0", Digits::Short, "0"),
+            ("12.34", Digits::Moving, "12.3"),
+            ("0.04", Digits::Moving, "<0.1"),
             ("0", Digits::Column, "0.00"),
             ("897.6675", Digits::Short, "897.67"),
             ("1000", Digits::Short, "1,000"),

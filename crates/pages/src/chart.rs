@@ -3,6 +3,7 @@
 
 pub(crate) mod bars;
 pub(crate) mod donut;
+pub(crate) mod spark;
 
 use maud::{Markup, html};
 

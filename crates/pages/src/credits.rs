@@ -2,7 +2,7 @@
 
 mod breakdown;
 mod grants;
-mod log;
+pub(crate) mod log;
 mod overview;
 mod usage;
 

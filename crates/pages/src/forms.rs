@@ -18,13 +18,69 @@ impl Form {
     /// A form with its hidden fields around what is inside.
     pub(crate) fn around(&self, class: &str, inside: &Markup) -> Markup {
         html! {
-            form method="post" action=(self.action) class=(class) {
-                (hidden("csrf", &self.csrf))
-                (hidden("request", &self.request))
-                (inside)
-            }
+            form method="post" action=(self.action) class=(class) { (self.proof()) (inside) }
         }
     }
+
+    /// The same for what is asked about before it is sent: by the script in a dialog, which adds the field `confirmed`
+    /// with `yes`, or by a page of the caller's where it comes without.
+    pub(crate) fn asked_about(&self, class: &str, question: &Question<'_>, inside: &Markup) -> Markup {
+        html! {
+            form method="post" action=(self.action) class=(class) data-ask=(question.title) data-ask-text=(question.text)
+                data-ask-verb=(question.verb) { (self.proof()) (inside) }
+        }
+    }
+
+    fn proof(&self) -> Markup {
+        html! { (hidden("csrf", &self.csrf)) (hidden("request", &self.request)) }
+    }
+}
+
+/// What is asked before something is done.
+pub(crate) struct Question<'a> {
+    /// The question.
+    pub(crate) title: &'a str,
+    /// What comes of it.
+    pub(crate) text: &'a str,
+    /// What the button says that does it.
+    pub(crate) verb: &'a str,
+}
+
+/// A control with its label, and what else is to be known of it.
+pub(crate) fn field(id: &str, label: &str, note: Option<&str>, control: &Markup) -> Markup {
+    html! {
+        div.field {
+            label for=(id) { (label) }
+            (control)
+            @if let Some(note) = note { p.note id={ (id) "-note" } { (note) } }
+        }
+    }
+}
+
+/// The field `reason`, without which nothing is done by hand.
+pub(crate) fn reason(id: &str, placeholder: &str) -> Markup {
+    field(
+        id,
+        "Reason",
+        None,
+        &html! {
+            input id=(id) name="reason" required maxlength="500" autocomplete="off" placeholder=(placeholder);
+        },
+    )
+}
+
+/// A field for a number of credits.
+pub(crate) fn credits(id: &str, name: &str, label: &str, is_required: bool, note: Option<&str>) -> Markup {
+    let described = note.map(|_| format!("{id}-note"));
+    field(
+        id,
+        label,
+        note,
+        &html! {
+            input id=(id) name=(name) inputmode="decimal" autocomplete="off" required[is_required]
+                pattern="[0-9]+([.][0-9]{1,6})?" title="A number of credits, such as 250" aria-describedby=[described];
+        },
+    )
 }
 
 /// A field that is not shown.

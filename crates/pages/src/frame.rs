@@ -97,10 +97,48 @@ pub(crate) enum Section {
     Elsewhere,
 }
 
+/// What is around the inside of one kind of page.
+pub(crate) struct Around<'a> {
+    /// What the page is called.
+    pub(crate) title: &'a str,
+    /// Whose it is, as it is called.
+    pub(crate) whose: Option<&'a str>,
+    /// Where a style and a script are besides those of all pages.
+    pub(crate) more: Option<(&'a str, &'a str)>,
+    /// What stands beside the product's name.
+    pub(crate) head: Markup,
+    /// The way to the other pages.
+    pub(crate) navigation: Markup,
+    /// What is said above what is inside.
+    pub(crate) above: Markup,
+}
+
 impl Frame {
-    /// The page around what is inside.
+    /// A customer's page around what is inside.
     pub(crate) fn page(&self, section: Section, title: &str, inside: &Markup) -> String {
-        let name = self.account.as_ref().map(AccountHead::name);
+        let head = html! {
+            @if let Some(account) = &self.account {
+                span.account { (names::shown(account.name())) }
+                @if let Some(plan) = &account.plan { span.plan { (names::clean(plan)) } }
+            }
+        };
+        let above = html! {
+            @if self.account.as_ref().is_some_and(|account| account.is_suspended) {
+                div.notice.bad role="alert" {
+                    div {
+                        strong { "This account is suspended" }
+                        p { "Agents do not answer for it, whatever its balance. Whoever runs the service can say why." }
+                    }
+                }
+            }
+        };
+        let whose = self.account.as_ref().map(AccountHead::name);
+        let around = Around { title, whose, more: None, head, navigation: self.navigation(section), above };
+        self.document(&around, inside)
+    }
+
+    /// A page around what is inside.
+    pub(crate) fn document(&self, around: &Around<'_>, inside: &Markup) -> String {
         let markup = html! {
             (DOCTYPE)
             html lang="en" {
@@ -110,12 +148,16 @@ impl Frame {
                     meta name="color-scheme" content="light dark";
                     meta name="robots" content="noindex";
                     title {
-                        (title)
-                        @if let Some(name) = name { " · " (names::isolated(name)) }
+                        (around.title)
+                        @if let Some(name) = around.whose { " · " (names::isolated(name)) }
                         " · " (names::clean(&self.product))
                     }
                     link rel="stylesheet" href=(self.stylesheet);
                     script src=(self.script) {}
+                    @if let Some((stylesheet, script)) = around.more {
+                        link rel="stylesheet" href=(stylesheet);
+                        script src=(script) {}
+                    }
                 }
                 body {
                     (SPRITE)
@@ -123,25 +165,15 @@ impl Frame {
                     header.top {
                         div.wide {
                             span.brand { (icon("purse")) span { (names::clean(&self.product)) } }
-                            @if let Some(account) = &self.account {
-                                span.account { (names::shown(account.name())) }
-                                @if let Some(plan) = &account.plan { span.plan { (names::clean(plan)) } }
-                            }
+                            (around.head)
                         }
-                        (self.navigation(section))
+                        (around.navigation)
                     }
                     main #main.wide tabindex="-1" {
                         @if let Some(notice) = &self.notice {
                             p class={ "notice " (notice.tone.class()) } role="status" { (notice.text) }
                         }
-                        @if self.account.as_ref().is_some_and(|account| account.is_suspended) {
-                            div.notice.bad role="alert" {
-                                div {
-                                    strong { "This account is suspended" }
-                                    p { "Agents do not answer for it, whatever its balance. Whoever runs the service can say why." }
-                                }
-                            }
-                        }
+                        (around.above)
                         (inside)
                     }
                     (self.foot())
@@ -153,22 +185,11 @@ impl Frame {
 
     fn navigation(&self, section: Section) -> Markup {
         let links = [
-            (Section::Credits, "Credits", &self.links.credits),
-            (Section::Purchase, "Purchase", &self.links.purchase),
-            (Section::Companies, "Companies", &self.links.companies),
+            (section == Section::Credits, "Credits", &self.links.credits),
+            (section == Section::Purchase, "Purchase", &self.links.purchase),
+            (section == Section::Companies, "Companies", &self.links.companies),
         ];
-        let links: Vec<_> = links.into_iter().filter_map(|(at, label, url)| Some((at, label, url.as_ref()?))).collect();
-        html! {
-            @if links.len() > 1 {
-                nav.wide aria-label="Pages" {
-                    ul {
-                        @for (at, label, url) in links {
-                            li { a href=(url) aria-current=[(at == section).then_some("page")] { (label) } }
-                        }
-                    }
-                }
-            }
-        }
+        navigation(&links)
     }
 
     fn foot(&self) -> Markup {
@@ -195,6 +216,23 @@ impl Frame {
     }
 }
 
+/// The way to other pages: whether it is this one, what it is called and where it is. One page alone has no way.
+pub(crate) fn navigation(links: &[(bool, &str, &Option<String>)]) -> Markup {
+    let links: Vec<_> =
+        links.iter().filter_map(|(is_this, label, url)| Some((is_this, label, url.as_ref()?))).collect();
+    html! {
+        @if links.len() > 1 {
+            nav.wide aria-label="Pages" {
+                ul {
+                    @for (is_this, label, url) in links {
+                        li { a href=(url) aria-current=[is_this.then_some("page")] { (label) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// An icon beside a text that says the same.
 pub(crate) fn icon(name: &str) -> Markup {
     html! { svg.icon aria-hidden="true" { use href={ "#i-" (name) } {} } }
@@ -210,5 +248,6 @@ const SPRITE: PreEscaped<&str> = PreEscaped(concat!(
     r#"<symbol id="i-ledger" viewBox="0 0 16 16"><path d="M8 3v10M3 8h10"/></symbol>"#,
     r#"<symbol id="i-down" viewBox="0 0 16 16"><path d="M8 2.5v7m-3-3 3 3 3-3M3 13h10"/></symbol>"#,
     r#"<symbol id="i-search" viewBox="0 0 16 16"><path d="M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zm3.3 7.8 3.2 3.2"/></symbol>"#,
+    r#"<symbol id="i-out" viewBox="0 0 16 16"><path d="M9.5 2.5h-6v11h6M6.5 8h7m-2.5-2.5L13.5 8 11 10.5"/></symbol>"#,
     "</svg>"
 ));

@@ -1,4 +1,5 @@
-//! The pages that customers see: their credits, what they buy, and an agency's companies.
+//! The pages that customers see: their credits, what they buy, and an agency's companies; and in [`console`] those that
+//! operators see.
 //!
 //! View data in, text out. Whoever calls fills the structs of this crate from the ledger and sends what `render` functions
 //! give back; nothing here reads a clock, a store or a request. Pages are whole without a script, which adds live numbers,
@@ -13,6 +14,7 @@ mod agency;
 mod amounts;
 pub mod assets;
 mod chart;
+pub mod console;
 mod credits;
 mod csv;
 mod figures;

@@ -1,6 +1,10 @@
 //! Writes every page in every state as files, with what they fetch, so that they can be looked at:
 //! `cargo run --release -p pages --example samples -- DIRECTORY`.
 
+mod console;
+mod console_accounts;
+mod console_plugins;
+mod console_webhooks;
 mod data;
 
 use pages::{
@@ -64,6 +68,15 @@ fn pages() -> Vec<(String, String)> {
         ("message-not-allowed", message_page(&frame, Message::NotAllowed)),
         ("message-not-found", message_page(&frame, Message::NotFound)),
     ];
-    let assets = [("page.css".to_owned(), assets::CSS.to_owned()), ("page.js".to_owned(), assets::JS.to_owned())];
-    pages.into_iter().map(|(name, page)| (format!("{name}.html"), page)).chain(assets).collect()
+    let console = console::pages().into_iter().map(|(name, page)| (format!("console-{name}.html"), page));
+    let assets = [
+        ("page.css", assets::CSS),
+        ("page.js", assets::JS),
+        ("console.css", assets::CONSOLE_CSS),
+        ("console.js", assets::CONSOLE_JS),
+        ("console-live.json", console::LIVE_JSON),
+    ];
+    let assets = assets.map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let pages = pages.into_iter().map(|(name, page)| (format!("{name}.html"), page));
+    pages.chain(console).chain(assets).collect()
 }

@@ -73,7 +73,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn icon(self) -> &'static str {
+    pub(crate) const fn icon(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Voice => "voice",
@@ -130,19 +130,26 @@ pub(super) fn log(frame: &Frame, view: &CreditsView) -> Markup {
             @if view.log.entries.is_empty() { (empty(view)) }
             table hidden[view.log.entries.is_empty()] data-log[is_live] {
                 caption.hidden { "What happened on the account, newest first" }
-                thead {
-                    tr {
-                        th scope="col" { "Time" }
-                        th scope="col" { "Type" }
-                        th.wide-only scope="col" { "Model" }
-                        th.wide-only scope="col" { "Agent" }
-                        th.num scope="col" { "Credits" }
-                    }
-                }
-                tbody { @for entry in &view.log.entries { (row(frame, entry)) } }
+                (head())
+                tbody { @for entry in &view.log.entries { (row(frame, entry, None)) } }
             }
             @if is_live { (template()) }
             (pages(view))
+        }
+    }
+}
+
+/// The head of a table of entries.
+pub(crate) fn head() -> Markup {
+    html! {
+        thead {
+            tr {
+                th scope="col" { "Time" }
+                th scope="col" { "Type" }
+                th.wide-only scope="col" { "Model" }
+                th.wide-only scope="col" { "Agent" }
+                th.num scope="col" { "Credits" }
+            }
         }
     }
 }
@@ -211,7 +218,8 @@ fn empty(view: &CreditsView) -> Markup {
     }
 }
 
-fn row(frame: &Frame, entry: &LogEntry) -> Markup {
+/// An entry as the two rows of a table of five columns, and what can be done about it.
+pub(crate) fn row(frame: &Frame, entry: &LogEntry, act: Option<&Markup>) -> Markup {
     let title = names::human(entry.activity.as_deref().unwrap_or(&entry.entry_type));
     html! {
         tr.entry data-sequence=(entry.sequence) {
@@ -234,14 +242,14 @@ fn row(frame: &Frame, entry: &LogEntry) -> Markup {
             td colspan="5" {
                 details {
                     summary { span.hidden { "Details of " (names::clean(&entry.id)) } }
-                    (unfolded(frame, entry))
+                    (unfolded(frame, entry, act))
                 }
             }
         }
     }
 }
 
-fn unfolded(frame: &Frame, entry: &LogEntry) -> Markup {
+fn unfolded(frame: &Frame, entry: &LogEntry, act: Option<&Markup>) -> Markup {
     html! {
         div.unfolded {
             @if !entry.lines.is_empty() {
@@ -283,6 +291,7 @@ fn unfolded(frame: &Frame, entry: &LogEntry) -> Markup {
                 }
                 div { dt { "Hash" } dd { code { (names::clean(&entry.hash)) } } }
                 @if let Some(url) = &entry.receipt_url { div { dt { "Proof" } dd { a href=(url) { "Receipt to check" } } } }
+                @if let Some(act) = act { div { dt { "By hand" } dd { (act) } } }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Names that try to be something else, in every field that takes text.
 
+mod console;
+
 use crate::data;
 use crate::skeleton::{drawings, skeleton};
 use pages::{
@@ -99,14 +101,16 @@ fn pages(name: &str) -> Vec<String> {
     let url = some();
     agency.companies[0] = Company { id: text(), name: some(), plan: text(), url, ..agency.companies[0].clone() };
     agency.path = text();
-    vec![
+    let mut pages = console::pages(name, &view.log.entries[0]);
+    pages.extend([
         credits_page(&frame, &view),
         purchase_page(&frame, &shop),
         confirm_page(&frame, &confirm),
         receipt_page(&frame, &receipt),
         statement_page(&frame, &statement),
         agency_page(&frame, &agency),
-    ]
+    ]);
+    pages
 }
 
 #[test]

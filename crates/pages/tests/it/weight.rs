@@ -1,6 +1,6 @@
 //! What pages weigh, before they are compressed.
 
-use crate::data;
+use crate::{console, data};
 use pages::{Grouping, Window, assets, credits_page};
 
 const MAX_BYTES: usize = 150 * 1024;
@@ -15,4 +15,13 @@ fn a_page_with_fifty_rows_is_light() {
     // The widest chart that there is: the assets are at hand by then.
     let widest = credits_page(&frame, &data::many_models()).len();
     assert!(widest < MAX_BYTES, "{widest} bytes");
+}
+
+#[test]
+fn the_console_is_light() {
+    let assets = [assets::CSS, assets::JS, assets::CONSOLE_CSS, assets::CONSOLE_JS].map(str::len).iter().sum::<usize>();
+    for (name, page) in console::pages() {
+        let first_visit = page.len() + assets;
+        assert!(first_visit < MAX_BYTES, "{name}: {first_visit} bytes");
+    }
 }
