@@ -34,7 +34,7 @@ enum Task {
     /// Builds what is missing and starts a server with a demo account that has a month of history
     Run(demo::Options),
     /// Checks everything: formatting, lints, boundaries, plugins, and every test
-    Test,
+    Test(test::Options),
     /// Measures a release build beside PostgreSQL, Redis and a bare HTTP server
     Bench(bench::Options),
     /// Serves the bare HTTP server that `bench` measures
@@ -77,7 +77,7 @@ fn run(task: Task) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match task {
         Task::Run(options) => demo::run(&workspace, &options),
-        Task::Test => test::run(&workspace),
+        Task::Test(options) => test::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
         Task::BenchEcho(options) => bench::echo::run(&options),
         Task::Plugins(Plugins::Build) => plugins::build(&workspace).map(|()| ExitCode::SUCCESS),

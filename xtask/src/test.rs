@@ -35,15 +35,39 @@ const STEPS: &[(&str, Work)] = &[
     ("tests", Work::Cargo(&["test", "--release", "--workspace"])),
 ];
 
+/// What those who look at pages need: the steps of `--browser`.
+const BROWSER_STEPS: &[(&str, Work)] = &[
+    ("plugins", Work::Task("plugins build", |workspace| plugins::build(workspace).map(|()| ExitCode::SUCCESS))),
+    ("tools", Work::Task("tools", |workspace| tools::ensure(workspace).map(|()| ExitCode::SUCCESS))),
+    ("server", Work::Cargo(&BUILD_SERVER)),
+    ("browser", Work::Cargo(&["test", "--release", "--workspace", "--test", "browser"])),
+];
+
+/// What is checked.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only the pages, in a browser; pictures of them are written to target/screenshots
+    #[arg(long)]
+    browser: bool,
+}
+
 /// Runs every step and sums up.
-pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    toolchain::ensure_browser()?;
+    if options.browser {
+        return run_steps(workspace, BROWSER_STEPS);
+    }
     toolchain::ensure_components()?;
     toolchain::ensure_postgres()?;
     toolchain::ensure_python()?;
     toolchain::ensure_accounting()?;
     toolchain::ensure_promtool()?;
+    run_steps(workspace, STEPS)
+}
+
+fn run_steps(workspace: &Workspace, steps: &[(&str, Work)]) -> Result<ExitCode> {
     let mut done: Vec<(&str, Duration)> = Vec::new();
-    for (name, work) in STEPS {
+    for (name, work) in steps {
         let command = command(work);
         println!("\n── {name}: {command}");
         let began = Instant::now();
@@ -81,7 +105,7 @@ mod tests {
     /// A hint that does not work is worse than none.
     #[test]
     fn tasks_can_be_repeated_as_printed() {
-        for (name, work) in STEPS {
+        for (name, work) in STEPS.iter().chain(BROWSER_STEPS) {
             if let Work::Task(..) = work {
                 let line = command(work);
                 assert!(Cli::try_parse_from(line.split(' ').skip(1)).is_ok(), "{name}: {line}");

@@ -121,6 +121,20 @@ pub(crate) fn ensure_promtool() -> Result<()> {
     Ok(())
 }
 
+/// Sees to it that there is a browser to look at pages with, and the program that drives it.
+pub(crate) fn ensure_browser() -> Result<()> {
+    for (program, package) in [("chromium", "chromium"), ("chromedriver", "chromium-driver")] {
+        let is_there = || output_of(program, &["--version"]).is_some();
+        if !is_there() {
+            install(package, &format!("{program} is missing"))?;
+            if !is_there() {
+                bail!("`apt-get install {package}` left no {program}");
+            }
+        }
+    }
+    Ok(())
+}
+
 const PYTHON_PACKAGE: &str = "python3";
 
 const PROMETHEUS_PACKAGE: &str = "prometheus";

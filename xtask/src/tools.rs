@@ -1,5 +1,5 @@
-//! Programs of others: what tests hold the server against (what schemathesis finds, and clients that well-known generators
-//! make of its document), and what makes components of JavaScript and Python. They are fetched from PyPI and npm at pinned
+//! Programs of others: what tests hold the server against (what schemathesis and axe-core find, and clients that well-known
+//! generators make of its document), and what makes components of JavaScript and Python. They are fetched from PyPI and npm at pinned
 //! versions, into `target/tools`, where the tests of `purser` look for them.
 
 use crate::toolchain;

@@ -201,7 +201,7 @@ async fn no_other_site_can_send_a_form() {
     put_account(&client, "acme", json!({})).await;
     let browser = Browser::open(&client, "acme", &["read", "purchase"]).await;
     let page = browser.page("/portal/acme/purchases").await;
-    let [csrf, request] = ["csrf", "request"]
+    let [csrf, name] = ["csrf", "request"]
         .map(|name| page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap().split('"').next().unwrap());
     let forms: Vec<_> = http_api::routes()
         .into_iter()
@@ -212,7 +212,7 @@ async fn no_other_site_can_send_a_form() {
         let path = path.replace("{account}", "acme");
         let all: [&[(&str, &str)]; 4] = [
             &[("pack", "small")],
-            &[("csrf", "0"), ("request", request)],
+            &[("csrf", "0"), ("request", name)],
             &[("csrf", csrf), ("request", "another")],
             &[("csrf", csrf), ("pack", "small")],
         ];
@@ -225,7 +225,7 @@ async fn no_other_site_can_send_a_form() {
             .header(header::COOKIE, &browser.cookie)
             .header("sec-fetch-site", "cross-site")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let body = format!("csrf={csrf}&request={request}&pack=small&credits=1&to=x&reason=x");
+        let body = format!("csrf={csrf}&request={name}&pack=small&credits=1&to=x&reason=x");
         let answer = client.send(request.body(Body::from(body)).unwrap()).await;
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} from another site");
     }
