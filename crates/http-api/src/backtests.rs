@@ -15,7 +15,7 @@ use crate::formats::preferred;
 use crate::json::Json;
 use crate::plugins::{actor, digest, percent, slot};
 use crate::problem::Problem;
-use crate::router::{Api, JsonBody, Page, Segment, blocking};
+use crate::router::{Api, JsonBody, Page, Segment};
 use crate::wire::json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
@@ -87,7 +87,7 @@ pub(crate) async fn create(
         reason,
         actor,
     };
-    let backtest = blocking(move || api.ledger.start_backtest(input)).await?;
+    let backtest = api.ledger.start_backtest(input).await?;
     let mut response = made(json(StatusCode::ACCEPTED, &BacktestAnswer::new(&backtest)), &backtest.id);
     let broken = |error| ServiceError::Internal { detail: format!("a location cannot be written: {error}") };
     let location = HeaderValue::from_str(&format!("/v1/backtests/{}", backtest.id)).map_err(broken)?;

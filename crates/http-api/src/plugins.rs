@@ -14,7 +14,7 @@ use crate::fields::{Fields, member, text};
 use crate::headers::media_type;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::router::{Api, JsonBody, Segment, blocking, read_body};
+use crate::router::{Api, JsonBody, Segment, read_body};
 use crate::wire::{Shown, json};
 use axum::Extension;
 use axum::body::Body;
@@ -68,7 +68,7 @@ pub(crate) async fn upload_version(
     let _admitted = admission
         .batch_body(stated.unwrap_or(COMPONENT_BYTES_MAX), api.limits.batches_bytes_max.max(COMPONENT_BYTES_MAX))?;
     let bytes = read_body(body, COMPONENT_BYTES_MAX, api.limits.body_timeout).await?;
-    let described = blocking(move || api.ledger.upload_version(&name, &bytes, &actor(&caller))).await?;
+    let described = api.ledger.upload_version(&name, bytes, &actor(&caller)).await?;
     let digest = described.digest;
     let answer = VersionAnswer {
         digest: Shown(digest),
@@ -100,7 +100,7 @@ pub(crate) async fn upload_config(
     };
     let bytes = read_body(body, CONFIG_BYTES_MAX, api.limits.body_timeout).await?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    let digest = blocking(move || api.ledger.upload_config(&name, &text, format, version, &actor(&caller))).await?;
+    let digest = api.ledger.upload_config(&name, &text, format, version, &actor(&caller)).await?;
     let answer = ConfigAnswer { config_digest: Shown(digest) };
     Ok(made(json(StatusCode::CREATED, &answer), &digest.to_string()))
 }

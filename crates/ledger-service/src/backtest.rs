@@ -74,8 +74,13 @@ enum Candidate {
 }
 
 impl Ledger {
-    /// Asks for a backtest, which runs beside the traffic. Blocks for as long as it takes to make the plugin ready.
-    pub fn start_backtest(self: &Arc<Self>, input: BacktestInput) -> Result<Backtest, ServiceError> {
+    /// Asks for a backtest, which runs beside the traffic. Returns once the plugin is ready.
+    pub async fn start_backtest(self: &Arc<Self>, input: BacktestInput) -> Result<Backtest, ServiceError> {
+        self.trying(move |ledger| ledger.queue_backtest(input)).await
+    }
+
+    /// The same, once it is its turn.
+    fn queue_backtest(self: &Arc<Self>, input: BacktestInput) -> Result<Backtest, ServiceError> {
         let slot = self.slot_of(&input.plugin, input.slot.as_deref())?;
         let set = self.releases();
         let live = set.live_pair(&slot);
@@ -90,7 +95,7 @@ impl Ledger {
         let (from, to) = self.period_of(&slot, &input)?;
         let accounts = input.accounts.as_deref().map(|accounts| self.numbers_of(accounts)).transpose()?;
         let config_digest = match &input.config {
-            Some(text) => self.upload_config(&input.plugin, text, ConfigFormat::Json, Some(digest), &input.actor)?,
+            Some(text) => self.try_config(&input.plugin, text, ConfigFormat::Json, Some(digest), &input.actor)?,
             None => input.config_digest.or(live.map(|(_, digest)| digest)).ok_or_else(|| missing("config_digest"))?,
         };
         let kind = if set.prices.contains_key(&slot) { PluginKind::Pricing } else { PluginKind::Throttling };

@@ -2,7 +2,7 @@
 
 use crate::measures::short;
 use crate::ports::throttling::{Asked, Decision, Reading, ThrottlingPlugin, Window};
-use crate::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
+use crate::ports::{Plugin, PluginFailure, PricingError, PricingPlugin, Quote};
 use ledger_core::{Digest, UsageEvent};
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use std::sync::Arc;
@@ -17,12 +17,6 @@ pub struct Measured<T: ?Sized = dyn PricingPlugin> {
 }
 
 impl Measured<dyn PricingPlugin> {
-    /// Measures a plugin under its name.
-    pub fn new(name: &str, plugin: Arc<dyn PricingPlugin>) -> Self {
-        let digest = plugin.digest();
-        Self::of(name, digest, plugin)
-    }
-
     fn note(&self, priced: &Result<Quote, PricingError>) {
         match priced {
             Ok(Quote { fuel: Some(fuel), .. }) => self.fuel.record(*fuel as f64),
@@ -32,23 +26,16 @@ impl Measured<dyn PricingPlugin> {
     }
 }
 
-impl Measured<dyn ThrottlingPlugin> {
-    /// Measures a plugin that throttles under its name.
-    pub fn throttling(name: &str, plugin: Arc<dyn ThrottlingPlugin>) -> Self {
-        let digest = plugin.digest();
-        Self::of(name, digest, plugin)
-    }
-}
-
-impl<T: ?Sized> Measured<T> {
-    fn of(name: &str, digest: Digest, plugin: Arc<T>) -> Self {
+impl<T: Plugin + ?Sized> Measured<T> {
+    /// Measures a plugin under its name.
+    pub fn new(name: &str, plugin: Arc<T>) -> Self {
         describe_histogram!(
             "purser_plugin_call_seconds",
             "Time of a call to a plugin, the wait for an instance included; in a batch the mean of those that shared one"
         );
         describe_histogram!("purser_plugin_fuel", "Fuel that a call in a fresh instance used");
         describe_counter!("purser_plugin_failures_total", "Calls that a plugin did not answer properly");
-        let digest = short(digest);
+        let digest = short(plugin.digest());
         let name = name.to_owned();
         let failures = PluginFailure::ALL.map(|failure| {
             let labels = [("plugin", name.clone()), ("digest", digest.clone()), ("failure", failure.name().to_owned())];
@@ -64,7 +51,7 @@ impl<T: ?Sized> Measured<T> {
     }
 }
 
-impl PricingPlugin for Measured<dyn PricingPlugin> {
+impl<T: Plugin + ?Sized> Plugin for Measured<T> {
     fn digest(&self) -> Digest {
         self.plugin.digest()
     }
@@ -73,6 +60,12 @@ impl PricingPlugin for Measured<dyn PricingPlugin> {
         self.plugin.config_digest()
     }
 
+    fn cut_off(&self) -> Option<Duration> {
+        self.plugin.cut_off()
+    }
+}
+
+impl PricingPlugin for Measured<dyn PricingPlugin> {
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
         let began = Instant::now();
         let priced = self.plugin.price(event);
@@ -96,14 +89,6 @@ impl PricingPlugin for Measured<dyn PricingPlugin> {
 }
 
 impl ThrottlingPlugin for Measured<dyn ThrottlingPlugin> {
-    fn digest(&self) -> Digest {
-        self.plugin.digest()
-    }
-
-    fn config_digest(&self) -> Digest {
-        self.plugin.config_digest()
-    }
-
     fn windows(&self) -> &[Window] {
         self.plugin.windows()
     }

@@ -26,14 +26,22 @@ pub trait Random: Send + Sync {
     fn bytes32(&self) -> [u8; 32];
 }
 
-/// A pricing plugin with its configuration loaded, ready to be called from any thread.
-pub trait PricingPlugin: Send + Sync {
+/// A plugin of whichever kind with its configuration loaded, ready to be called from any thread.
+pub trait Plugin: Send + Sync {
     /// The SHA-256 of the component's bytes.
     fn digest(&self) -> Digest;
 
     /// The SHA-256 of the configuration's bytes.
     fn config_digest(&self) -> Digest;
 
+    /// For how long yet it is not called at all, where it failed most of its calls.
+    fn cut_off(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// A plugin that prices.
+pub trait PricingPlugin: Plugin {
     /// Prices one event in a fresh instance, or in one that has priced others where an implementation guards against what
     /// that could hide, as for many events. Blocks the thread for as long as the plugin computes, which its limits bound.
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError>;
@@ -42,11 +50,6 @@ pub trait PricingPlugin: Send + Sync {
     /// An implementation guards against a guest whose answers depend on what the instance saw before.
     fn price_all(&self, events: &[&UsageEvent]) -> Vec<Result<Quote, PricingError>> {
         events.iter().map(|event| self.price(event)).collect()
-    }
-
-    /// For how long yet it is not called at all, where it failed most of its calls.
-    fn cut_off(&self) -> Option<Duration> {
-        None
     }
 }
 

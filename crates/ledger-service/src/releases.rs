@@ -28,7 +28,9 @@ use crate::ports::{ConfigFormat, Described, PluginKind, PluginLibrary, PricingPl
 use history::Standing;
 use ledger_core::Digest;
 use serde_json::json;
-use std::sync::{Arc, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::OwnedMutexGuard;
 
 /// The longest name of a plugin.
 const NAME_BYTES_MAX: usize = 100;
@@ -74,33 +76,63 @@ pub enum ReleaseMode {
 
 /// A plugin as it is called: measured, and cut off where it fails most of the time.
 pub fn watched_pricing(name: &Arc<str>, plugin: Arc<dyn PricingPlugin>) -> Binding<dyn PricingPlugin> {
-    let digest = plugin.digest();
-    let measured = Arc::new(Measured::new(name, plugin));
-    Binding {
-        name: name.clone(),
-        plugin: Arc::new(Guarded::<dyn PricingPlugin>::new(name.clone(), digest, measured)),
-        shadow: None,
-    }
+    let measured: Arc<dyn PricingPlugin> = Arc::new(Measured::new(name, plugin));
+    Binding { name: name.clone(), plugin: Arc::new(Guarded::new(name.clone(), measured)), shadow: None }
 }
 
 /// The same for one that throttles.
 pub fn watched_throttling(name: &Arc<str>, plugin: Arc<dyn ThrottlingPlugin>) -> Binding<dyn ThrottlingPlugin> {
-    let digest = plugin.digest();
-    let measured = Arc::new(Measured::throttling(name, plugin));
-    Binding {
-        name: name.clone(),
-        plugin: Arc::new(Guarded::<dyn ThrottlingPlugin>::new(name.clone(), digest, measured)),
-        shadow: None,
-    }
+    let measured: Arc<dyn ThrottlingPlugin> = Arc::new(Measured::new(name, plugin));
+    Binding { name: name.clone(), plugin: Arc::new(Guarded::new(name.clone(), measured)), shadow: None }
 }
 
 impl Ledger {
     /// Takes a version of a plugin: describes it, tries it with the configurations that are live, and keeps its bytes for
-    /// ever. Blocks, for as long as trying takes.
-    pub fn upload_version(&self, plugin: &str, component: &[u8], actor: &Actor) -> Result<Described, ServiceError> {
+    /// ever.
+    pub async fn upload_version(
+        self: &Arc<Self>,
+        plugin: &str,
+        component: impl AsRef<[u8]> + Send + 'static,
+        actor: &Actor,
+    ) -> Result<Described, ServiceError> {
         check_name(plugin)?;
+        let (plugin, actor) = (plugin.to_owned(), actor.clone());
+        self.trying(move |ledger| ledger.try_version(&plugin, component.as_ref(), &actor)).await
+    }
+
+    /// Takes a configuration of a plugin, checks it with a version of it (what is live, where none is named), and keeps its
+    /// bytes for ever.
+    pub async fn upload_config(
+        self: &Arc<Self>,
+        plugin: &str,
+        text: &str,
+        format: ConfigFormat,
+        version: Option<Digest>,
+        actor: &Actor,
+    ) -> Result<Digest, ServiceError> {
+        check_name(plugin)?;
+        let (plugin, text, actor) = (plugin.to_owned(), text.to_owned(), actor.clone());
+        self.trying(move |ledger| ledger.try_config(&plugin, &text, format, version, &actor)).await
+    }
+
+    /// Does what tries a plugin, and blocks for as long as that takes. One at a time: those that wait hold no thread, since
+    /// there are not enough of them for everybody who may wait.
+    pub(crate) async fn trying<R: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> Result<R, ServiceError> + Send + 'static,
+    ) -> Result<R, ServiceError> {
+        let turn = self.releases_book().trying.clone().lock_owned().await;
+        let ledger = self.clone();
+        let tried = tokio::task::spawn_blocking(move || {
+            // It goes on where whoever asked waits no longer, and is still one at a time.
+            let _turn = turn;
+            work(&ledger)
+        });
+        tried.await.map_err(|_| ServiceError::Internal { detail: "trying a plugin panicked".to_owned() })?
+    }
+
+    fn try_version(&self, plugin: &str, component: &[u8], actor: &Actor) -> Result<Described, ServiceError> {
         let library = self.needed_library()?;
-        let _one_at_a_time = self.releases_book().uploading.lock().unwrap_or_else(PoisonError::into_inner);
         let described = library.describe(component).map_err(|unfit| rejected(plugin, unfit))?;
         let known = self.releases_book().kind_of(plugin).or_else(|| self.releases().kind_of(plugin));
         if let Some(known) = known.filter(|known| *known != described.kind) {
@@ -116,8 +148,10 @@ impl Ledger {
         }
         library.keep_component(component)?;
         // A new version may want another configuration: it is refused for what it does, not for what it does not take.
-        for pair in self.releases().pairs_of(plugin) {
-            match library.try_out(described.digest, pair.1) {
+        let configs: BTreeSet<Digest> =
+            self.releases().pairs_of(plugin).map(|(_, config_digest)| config_digest).collect();
+        for config_digest in configs {
+            match library.try_out(described.digest, config_digest) {
                 Ok(()) | Err(Unfit::Config(_)) => {}
                 Err(unfit) => return Err(rejected(plugin, unfit)),
             }
@@ -126,9 +160,8 @@ impl Ledger {
         Ok(described)
     }
 
-    /// Takes a configuration of a plugin, checks it with a version of it (what is live, where none is named), and keeps its
-    /// bytes for ever. Blocks.
-    pub fn upload_config(
+    /// What [`Ledger::upload_config`] does once it is its turn.
+    pub(crate) fn try_config(
         &self,
         plugin: &str,
         text: &str,
@@ -136,11 +169,9 @@ impl Ledger {
         version: Option<Digest>,
         actor: &Actor,
     ) -> Result<Digest, ServiceError> {
-        check_name(plugin)?;
         let library = self.needed_library()?;
-        let _one_at_a_time = self.releases_book().uploading.lock().unwrap_or_else(PoisonError::into_inner);
         let json = library.read_config(text, format).map_err(|unfit| rejected(plugin, unfit))?;
-        let live = || self.releases().pairs_of(plugin).first().map(|(digest, _)| *digest);
+        let live = || self.releases().pairs_of(plugin).next().map(|(digest, _)| digest);
         let version = version.or_else(live).or_else(|| self.releases_book().newest_version(plugin));
         let Some(version) = version else {
             return Err(ServiceError::NotFound { what: "plugin", id: plugin.to_owned() });
@@ -156,7 +187,7 @@ impl Ledger {
     /// they began with.
     pub async fn release(self: &Arc<Self>, input: ReleaseInput) -> Result<Release, ServiceError> {
         let book = self.releases_book();
-        let _one_at_a_time = book.changing.lock().await;
+        let changing = book.changing.clone().lock_owned().await;
         let slot = self.slot_of(&input.plugin, input.slot.as_deref())?;
         let set = self.releases();
         let live = set.live_pair(&slot);
@@ -178,19 +209,8 @@ impl Ledger {
         }
         let standing = book.standing(&slot).after(step, Some(pair), share_percent);
         let standing = standing.ok_or_else(|| ServiceError::field("mode", "does not go with what is sent"))?;
-        let release = Release {
-            number: 0,
-            plugin: input.plugin,
-            slot: slot.to_string(),
-            step,
-            pair: Some(pair),
-            share_percent,
-            reason: input.reason,
-            key: input.actor.key,
-            actor: input.actor.name,
-            at: self.now(),
-        };
-        self.change(release, standing, Some(pair)).await
+        let release = self.step(&input.plugin, &slot, step, Some(pair), input.reason, input.actor);
+        self.change(changing, Release { share_percent, ..release }, standing, Some(pair)).await
     }
 
     /// Goes back to what was live before: ends the share, or takes back what was made live last.
@@ -202,7 +222,7 @@ impl Ledger {
         actor: Actor,
     ) -> Result<Release, ServiceError> {
         let book = self.releases_book();
-        let _one_at_a_time = book.changing.lock().await;
+        let changing = book.changing.clone().lock_owned().await;
         let slot = self.slot_of(plugin, slot)?;
         let standing = book.standing(&slot).rolled_back();
         let standing = standing.ok_or_else(|| ServiceError::NothingToRollBack { slot: slot.clone() })?;
@@ -210,7 +230,7 @@ impl Ledger {
             return Err(ServiceError::NothingToRollBack { slot });
         }
         let release = self.step(plugin, &slot, Step::Rollback, standing.live(), reason, actor);
-        self.change(release, standing, None).await
+        self.change(changing, release, standing, None).await
     }
 
     /// Ends a shadow. Returns `None` where there is none.
@@ -222,14 +242,14 @@ impl Ledger {
         actor: Actor,
     ) -> Result<Option<Release>, ServiceError> {
         let book = self.releases_book();
-        let _one_at_a_time = book.changing.lock().await;
+        let changing = book.changing.clone().lock_owned().await;
         let slot = self.slot_of(plugin, slot)?;
         let standing = book.standing(&slot);
         let (Some(pair), Some(after)) = (standing.shadow, standing.after(Step::EndShadow, None, None)) else {
             return Ok(None);
         };
         let release = self.step(plugin, &slot, Step::EndShadow, Some(pair), reason, actor);
-        self.change(release, after, None).await.map(Some)
+        self.change(changing, release, after, None).await.map(Some)
     }
 
     fn step(
@@ -255,15 +275,18 @@ impl Ledger {
         }
     }
 
-    /// Makes what follows from a step ready beside the traffic, records the step, and puts it into effect.
+    /// Makes what follows from a step ready beside the traffic, records the step, and puts it into effect. Nobody else
+    /// changes anything before that has ended, also where whoever asked for it waits no longer.
     async fn change(
         self: &Arc<Self>,
+        changing: OwnedMutexGuard<()>,
         release: Release,
         standing: Standing,
         to_try: Option<Pair>,
     ) -> Result<Release, ServiceError> {
         let ledger = self.clone();
         let changed = tokio::task::spawn_blocking(move || {
+            let _one_at_a_time = changing;
             if let Some((digest, config_digest)) = to_try {
                 let tried = ledger.needed_library()?.try_out(digest, config_digest);
                 tried.map_err(|unfit| rejected(&release.plugin, unfit))?;
@@ -281,45 +304,31 @@ impl Ledger {
     fn with_standing(&self, set: &Releases, slot: &str, standing: &Standing) -> Result<Releases, ServiceError> {
         let mut next = set.clone();
         if let Some(known) = next.prices.get_mut(slot) {
-            let name = known.plugin.clone();
-            let old: Vec<Binding> = known.configured.iter().chain(known.bindings()).cloned().collect();
-            let load = |pair: Pair| -> Result<Binding, ServiceError> {
-                if let Some(old) = old.iter().find(|binding| binding.pair() == pair) {
-                    return Ok(Binding { shadow: None, ..old.clone() });
-                }
+            let shadow = standing.shadow.map(|pair| self.shadow_of(known, pair)).transpose()?;
+            known.restand(standing, |name, pair| {
                 let plugin = self.needed_library()?.pricing(pair.0, pair.1)?;
-                plugin.map(|plugin| watched_pricing(&name, plugin)).ok_or_else(|| not_kept(&name, pair))
-            };
-            let shadow = match standing.shadow {
-                None => None,
-                Some(pair) => {
-                    match old.iter().find_map(|binding| binding.shadow.clone()).filter(|s| s.pair() == pair) {
-                        Some(running) => Some(running),
-                        None => Some(self.start_shadow(&name, pair)?),
-                    }
-                }
-            };
-            known.stand(standing, load)?;
+                plugin.map(|plugin| watched_pricing(name, plugin)).ok_or_else(|| not_kept(name, pair))
+            })?;
             known.in_shadow_of(shadow.as_ref());
         } else if let Some(known) = next.throttles.get_mut(slot) {
             if standing.shadow.is_some() {
                 return Err(ServiceError::field("mode", "must be live or share: a policy decides by its own counts"));
             }
-            let name = known.plugin.clone();
-            let old: Vec<_> = known.configured.iter().chain(known.bindings()).cloned().collect();
-            let load = |pair: Pair| -> Result<Binding<dyn ThrottlingPlugin>, ServiceError> {
-                if let Some(old) = old.iter().find(|binding| binding.pair() == pair) {
-                    return Ok(old.clone());
-                }
+            known.restand(standing, |name, pair| {
                 let plugin = self.needed_library()?.throttling(pair.0, pair.1)?;
-                plugin.map(|plugin| watched_throttling(&name, plugin)).ok_or_else(|| not_kept(&name, pair))
-            };
-            known.stand(standing, load)?;
+                plugin.map(|plugin| watched_throttling(name, plugin)).ok_or_else(|| not_kept(name, pair))
+            })?;
         }
         Ok(next)
     }
 
-    fn start_shadow(&self, name: &Arc<str>, pair: Pair) -> Result<Arc<Shadow>, ServiceError> {
+    /// The shadow of a slot by a candidate: the one that runs where it is of this candidate, and else a new one.
+    fn shadow_of(&self, slot: &Slot<dyn PricingPlugin>, pair: Pair) -> Result<Arc<Shadow>, ServiceError> {
+        let running = slot.bindings().find_map(|binding| binding.shadow.as_ref());
+        if let Some(running) = running.filter(|running| running.pair() == pair) {
+            return Ok(running.clone());
+        }
+        let name = &slot.plugin;
         let plugin = self.needed_library()?.pricing(pair.0, pair.1)?.ok_or_else(|| not_kept(name, pair))?;
         // Its failures are its own: neither measures nor the breaker of what is live know of them.
         let started = Shadow::start(pair, plugin, self.now());
@@ -383,7 +392,7 @@ impl Ledger {
     }
 
     pub(crate) fn must_have_version(&self, plugin: &str, digest: Digest) -> Result<(), ServiceError> {
-        let is_live = self.releases().pairs_of(plugin).iter().any(|(known, _)| *known == digest);
+        let is_live = self.releases().pairs_of(plugin).any(|(known, _)| known == digest);
         if is_live || self.releases_book().has_version(plugin, digest) {
             return Ok(());
         }

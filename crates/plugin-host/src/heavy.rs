@@ -5,11 +5,11 @@
 
 use crate::cache;
 use crate::limits::Limits;
+use crate::recent::Recent;
 use crate::validate::{self, Description, Rejected};
 use ledger_core::Digest;
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -20,7 +20,7 @@ const RECENT_MAX: usize = 3;
 pub(crate) struct HeavyCode {
     engine: Engine,
     folder: Option<PathBuf>,
-    recent: Mutex<VecDeque<(Digest, Component)>>,
+    recent: Recent<Component>,
     /// Held by whoever compiles, so that two who want the same compile it once.
     compiling: Mutex<()>,
 }
@@ -29,7 +29,7 @@ impl HeavyCode {
     /// Code for an engine, kept in a folder where one is given.
     pub(crate) fn new(engine: Engine, folder: Option<&Path>) -> Self {
         let folder = folder.map(Path::to_owned);
-        Self { engine, folder, recent: Mutex::new(VecDeque::new()), compiling: Mutex::new(()) }
+        Self { engine, folder, recent: Recent::new(RECENT_MAX), compiling: Mutex::new(()) }
     }
 
     /// Validates a component and returns its code, compiled only where nobody did so before. What is refused is not kept.
@@ -38,42 +38,25 @@ impl HeavyCode {
         let described = |component: Component| {
             validate::component(&component, bytes, limits).map(|description| (description, component))
         };
-        if let Some(component) = self.recent(digest) {
+        if let Some(component) = self.recent.get(digest) {
             return described(component);
         }
-        let _one_at_a_time = unpoisoned(&self.compiling);
-        if let Some(component) = self.recent(digest) {
+        // Whoever panicked with the lock left nothing half done.
+        let _one_at_a_time = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(component) = self.recent.get(digest) {
             return described(component);
         }
         let path = self.folder.as_ref().map(|folder| cache::heavy_file_of(folder, digest, &self.engine));
         if let Some((component, _)) = path.as_ref().and_then(|path| cache::load(path, &self.engine)) {
-            self.remember(digest, &component);
+            self.recent.put(digest, component.clone());
             return described(component);
         }
         let (description, component) = described(validate::compile(&self.engine, bytes)?)?;
         if let Some(path) = path {
             keep(&path, &component);
         }
-        self.remember(digest, &component);
+        self.recent.put(digest, component.clone());
         Ok((description, component))
-    }
-
-    fn recent(&self, digest: Digest) -> Option<Component> {
-        let mut recent = unpoisoned(&self.recent);
-        let at = recent.iter().position(|(known, _)| *known == digest)?;
-        let found = recent.remove(at)?;
-        let component = found.1.clone();
-        recent.push_back(found);
-        Some(component)
-    }
-
-    fn remember(&self, digest: Digest, component: &Component) {
-        let mut recent = unpoisoned(&self.recent);
-        recent.push_back((digest, component.clone()));
-        // One that is in use elsewhere lives on there.
-        let forgotten = (recent.len() > RECENT_MAX).then(|| recent.pop_front());
-        drop(recent);
-        drop(forgotten);
     }
 }
 
@@ -84,9 +67,4 @@ fn keep(path: &Path, component: &Component) {
     if let Err(error) = stored {
         tracing::warn!(path = %path.display(), error, "compiled code cannot be kept; the next start compiles again");
     }
-}
-
-/// Whoever panicked with the lock left nothing half done: each change is one step.
-fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

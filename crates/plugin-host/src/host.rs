@@ -9,6 +9,7 @@ use crate::kind::Kind;
 use crate::limits::{Limiter, Limits};
 use crate::pricing::Prepared;
 use crate::ready::Ready;
+use crate::recent::Recent;
 use crate::reuse::Worn;
 use crate::slots::Slots;
 use crate::throttling::PreparedThrottling;
@@ -26,9 +27,15 @@ use std::sync::Arc;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+/// How many light components are kept that were validated last, of a few MiB each: an upload, its trials and the release
+/// that follows want the same one.
+const VALIDATED_MAX: usize = 4;
+
 /// The host of plugins.
 pub struct PluginHost {
     shared: Arc<Shared>,
+    /// Light components, as the engine that prepares has compiled them.
+    light: Recent<(Description, Component)>,
     heavy: HeavyCode,
     cache: Option<PathBuf>,
 }
@@ -77,7 +84,7 @@ impl PluginHost {
         let heavy = HeavyCode::new(engines.heavy.clone(), cache.as_deref());
         let heavy_slots = Slots::new(limits.heavy.instances_max.max(1));
         let shared = Shared { engines, slots: Slots::new(slots), heavy_slots, idle: Idle::new(), limits };
-        Ok(Self { shared: Arc::new(shared), heavy, cache })
+        Ok(Self { shared: Arc::new(shared), light: Recent::new(VALIDATED_MAX), heavy, cache })
     }
 
     /// What a light plugin may use here, and in what a heavy one differs.
@@ -106,8 +113,8 @@ impl PluginHost {
         self.shared.idle.len()
     }
 
-    /// Says what a component is, or why it is refused. Nothing of it runs, but it is compiled: see [`PluginHost::prepare`]
-    /// for what that costs.
+    /// Says what a component is, or why it is refused. Nothing of it runs, but it is compiled, unless that was done lately:
+    /// see [`PluginHost::prepare`] for what that costs.
     pub fn validate(&self, component: &[u8]) -> Result<Description, Rejected> {
         self.validated(component).map(|(description, _)| description)
     }
@@ -136,11 +143,11 @@ impl PluginHost {
 
     /// Makes a pricing plugin with a configuration (JSON text) ready to be called.
     ///
-    /// Not for the way of a request: a light plugin is compiled three times (as it is, instrumented for the snapshot, and the
-    /// snapshot itself), which takes half a second of one core, and configured twice; a heavy one, that brings a JavaScript
-    /// or Python runtime, is compiled once for all its configurations, which takes ten. Where the compiled code is in the
-    /// cache, it takes a millisecond, and a tenth of a second. Calls go on meanwhile: it holds no slot and no lock that they
-    /// take, and no core but the one it runs on.
+    /// Not for the way of a request: a light plugin is compiled three times (as it is, unless that was done lately;
+    /// instrumented for the snapshot; and the snapshot itself), which takes half a second of one core, and configured twice;
+    /// a heavy one, that brings a JavaScript or Python runtime, is compiled once for all its configurations, which takes
+    /// ten. Where the compiled code is in the cache, it takes a millisecond, and a tenth of a second. Calls go on meanwhile:
+    /// it holds no slot and no lock that they take, and no core but the one it runs on.
     pub fn prepare(&self, component: &[u8], config: &str) -> Result<Prepared, PrepareError> {
         self.ready::<Pricing>(Source::new(component, config)).map(Prepared::new)
     }
@@ -170,14 +177,20 @@ impl PluginHost {
         }
     }
 
-    /// Validates a component, compiled by the engine that prepares where it is light, and else by that of heavy ones.
+    /// Validates a component, compiled by the engine that prepares where it is light, and else by that of heavy ones. One
+    /// that was accepted lately is not compiled again.
     fn validated(&self, component: &[u8]) -> Result<(Description, Component), Rejected> {
         let limits = &self.shared.limits;
         validate::bytes(component, limits)?;
+        let digest = Digest::of(component);
+        if let Some(known) = self.light.get(digest) {
+            return Ok(known);
+        }
         if Weight::by_size(component) == Weight::Light {
             let compiled = validate::compile(&self.shared.engines.prepare, component)?;
             let description = validate::component(&compiled, component, limits)?;
             if description.weight == Weight::Light {
+                self.light.put(digest, (description.clone(), compiled.clone()));
                 return Ok((description, compiled));
             }
         }
@@ -327,6 +340,17 @@ mod tests {
         assert!(ready.has_snapshot());
         let most = samples::events().iter().map(|(_, event)| ready.ask_once(event).unwrap().1).max();
         assert_eq!(Some(Some(host.try_out(&component, config).unwrap().fuel_max)), most);
+    }
+
+    /// An upload is described and tried, and then released: that is one component, and was compiled for each of them.
+    #[test]
+    fn what_was_validated_lately_is_not_compiled_again() {
+        let host = PluginHost::new(Limits::default(), None).unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/plugins/call-minutes.wasm");
+        let component = std::fs::read(path).expect("run cargo xtask plugins build first");
+        let (description, first) = host.validated(&component).unwrap();
+        let (again, second) = host.validated(&component).unwrap();
+        assert_eq!((description, first.image_range()), (again, second.image_range()));
     }
 
     /// A refusal and a panic end in the same: no snapshot, with a reason.

@@ -23,6 +23,7 @@ mod kind;
 mod limits;
 mod pricing;
 mod ready;
+mod recent;
 mod reuse;
 pub mod samples;
 mod slots;

@@ -8,7 +8,7 @@ use crate::reuse::SAMPLE_ONE_IN;
 use crate::weight::Weight;
 use crate::wit::v0_1::pricing::Pricing;
 use ledger_core::{Digest, LineItem, UsageEvent};
-use ledger_service::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
+use ledger_service::ports::{Plugin, PluginFailure, PricingError, PricingPlugin, Quote};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A pricing plugin with its configuration loaded.
@@ -83,7 +83,7 @@ fn quote(asked: Result<Asked, Failure>) -> Result<Quote, PricingError> {
     }
 }
 
-impl PricingPlugin for Prepared {
+impl Plugin for Prepared {
     fn digest(&self) -> Digest {
         self.ready.digest
     }
@@ -91,7 +91,9 @@ impl PricingPlugin for Prepared {
     fn config_digest(&self) -> Digest {
         self.ready.config_digest
     }
+}
 
+impl PricingPlugin for Prepared {
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
         quote(self.ready.ask_once(event))
     }

@@ -5,8 +5,8 @@ use crate::ready::Ready;
 use crate::weight::Weight;
 use crate::wit::v0_1::throttling::{Question, Throttling};
 use ledger_core::Digest;
-use ledger_service::ports::PluginFailure;
 use ledger_service::ports::throttling::{Asked, Decision, Reading, ThrottlingPlugin, Window};
+use ledger_service::ports::{Plugin, PluginFailure};
 
 /// A throttling plugin with its configuration loaded.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl PreparedThrottling {
     }
 }
 
-impl ThrottlingPlugin for PreparedThrottling {
+impl Plugin for PreparedThrottling {
     fn digest(&self) -> Digest {
         self.ready.digest
     }
@@ -56,7 +56,9 @@ impl ThrottlingPlugin for PreparedThrottling {
     fn config_digest(&self) -> Digest {
         self.ready.config_digest
     }
+}
 
+impl ThrottlingPlugin for PreparedThrottling {
     fn windows(&self) -> &[Window] {
         &self.ready.told
     }

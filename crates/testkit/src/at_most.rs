@@ -1,10 +1,10 @@
 //! A throttling plugin in a few lines of Rust.
 
 use ledger_core::Digest;
-use ledger_service::ports::PluginFailure;
 use ledger_service::ports::throttling::{
     Action, Advice, Asked, Decision, Denial, Measure, Reading, Scope, ThrottlingPlugin, Window,
 };
+use ledger_service::ports::{Plugin, PluginFailure};
 
 /// Lets at most so much through within some seconds; says so one before the limit, and fails for the model `broken`.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl AtMost {
     }
 }
 
-impl ThrottlingPlugin for AtMost {
+impl Plugin for AtMost {
     fn digest(&self) -> Digest {
         self.digests.0
     }
@@ -37,7 +37,9 @@ impl ThrottlingPlugin for AtMost {
     fn config_digest(&self) -> Digest {
         self.digests.1
     }
+}
 
+impl ThrottlingPlugin for AtMost {
     fn windows(&self) -> &[Window] {
         &self.windows
     }

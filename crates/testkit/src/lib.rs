@@ -10,7 +10,7 @@ mod sender;
 
 pub use at_most::AtMost;
 pub use faulty::FaultyStore;
-pub use library::Shelf;
+pub use library::{Halted, Shelf};
 pub use plugin::PerUnit;
 pub use sender::Anywhere;
 

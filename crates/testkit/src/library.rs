@@ -5,12 +5,12 @@ use ledger_core::{Amount, Digest, UsageEvent};
 use ledger_service::ServiceError;
 use ledger_service::ports::throttling::{Measure, Scope, ThrottlingPlugin};
 use ledger_service::ports::{
-    CallLimits, ConfigFormat, Described, PluginFailure, PluginKind, PluginLibrary, PricingError, PricingPlugin, Quote,
-    Unfit,
+    CallLimits, ConfigFormat, Described, Plugin, PluginFailure, PluginKind, PluginLibrary, PricingError, PricingPlugin,
+    Quote, Unfit,
 };
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// Has one plugin, whose bytes are made up, until it is told that something happened to it; and what was uploaded. A
 /// component that is uploaded is a text: `times 3` prices everything at three times what the one plugin does, `times 21/20`
@@ -23,6 +23,7 @@ pub struct Shelf {
     plugin: Arc<PerUnit>,
     is_lost: AtomicBool,
     failing: Mutex<Option<ServiceError>>,
+    halted: Arc<Gate>,
     kept: Mutex<BTreeMap<Digest, Vec<u8>>>,
 }
 
@@ -30,7 +31,15 @@ impl Shelf {
     /// A library of this plugin.
     pub fn new(plugin: Arc<PerUnit>) -> Self {
         let kept = Mutex::new(BTreeMap::new());
-        Self { plugin, is_lost: AtomicBool::new(false), failing: Mutex::new(None), kept }
+        Self { plugin, is_lost: AtomicBool::new(false), failing: Mutex::new(None), halted: Arc::default(), kept }
+    }
+
+    /// Has whoever tries a plugin, and whoever asks one for a price that was uploaded, wait until what this returns is
+    /// dropped.
+    #[must_use]
+    pub fn halt(&self) -> Halted {
+        *self.halted.is_shut.lock().unwrap() = true;
+        Halted(self.halted.clone())
     }
 
     /// Loses the plugin.
@@ -59,16 +68,40 @@ impl Shelf {
     }
 }
 
+/// A library that is halted, until this is dropped.
+#[derive(Debug)]
+pub struct Halted(Arc<Gate>);
+
+impl Drop for Halted {
+    fn drop(&mut self) {
+        *self.0.is_shut.lock().unwrap() = false;
+        self.0.opened.notify_all();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    is_shut: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        drop(self.opened.wait_while(self.is_shut.lock().unwrap(), |is_shut| *is_shut).unwrap());
+    }
+}
+
 /// A plugin that was uploaded.
 #[derive(Debug)]
 struct Uploaded {
     plugin: Arc<PerUnit>,
+    halted: Arc<Gate>,
     text: String,
     digest: Digest,
     config_digest: Digest,
 }
 
-impl PricingPlugin for Uploaded {
+impl Plugin for Uploaded {
     fn digest(&self) -> Digest {
         self.digest
     }
@@ -76,8 +109,11 @@ impl PricingPlugin for Uploaded {
     fn config_digest(&self) -> Digest {
         self.config_digest
     }
+}
 
+impl PricingPlugin for Uploaded {
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
+        self.halted.pass();
         let failed = || Err(PricingError::Failed(PluginFailure::Trap, "unreachable".to_owned()));
         let words: Vec<&str> = self.text.split(' ').collect();
         let ["times", times, rest @ ..] = &words[..] else { return failed() };
@@ -102,7 +138,8 @@ impl PricingPlugin for Uploaded {
 impl PluginLibrary for Shelf {
     fn pricing(&self, digest: Digest, config_digest: Digest) -> Result<Option<Arc<dyn PricingPlugin>>, ServiceError> {
         if let Some(text) = self.text_of(digest) {
-            let uploaded = Uploaded { plugin: self.plugin.clone(), text, digest, config_digest };
+            let (plugin, halted) = (self.plugin.clone(), self.halted.clone());
+            let uploaded = Uploaded { plugin, halted, text, digest, config_digest };
             return Ok(Some(Arc::new(uploaded)));
         }
         let is_there = self.look_for(digest, self.plugin.digest())?
@@ -166,6 +203,7 @@ impl PluginLibrary for Shelf {
     }
 
     fn try_out(&self, digest: Digest, config_digest: Digest) -> Result<(), Unfit> {
+        self.halted.pass();
         let is_kept = |digest| self.text_of(digest).or_else(|| (digest == Digest([2; 32])).then(String::new));
         let config = is_kept(config_digest).ok_or(Unfit::NotKept(config_digest))?;
         if config.contains("wrong") {

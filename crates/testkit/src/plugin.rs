@@ -1,7 +1,7 @@
 //! A pricing plugin in a few lines of Rust.
 
 use ledger_core::{Amount, Digest, LineItem, UsageEvent};
-use ledger_service::ports::{PluginFailure, PricingError, PricingPlugin, Quote};
+use ledger_service::ports::{Plugin, PluginFailure, PricingError, PricingPlugin, Quote};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Prices `messages` and `seconds` at a thousandth of a credit each, and nothing else. The model `nobody` has no price;
@@ -24,7 +24,7 @@ impl PerUnit {
     }
 }
 
-impl PricingPlugin for PerUnit {
+impl Plugin for PerUnit {
     fn digest(&self) -> Digest {
         Digest([1; 32])
     }
@@ -32,7 +32,9 @@ impl PricingPlugin for PerUnit {
     fn config_digest(&self) -> Digest {
         Digest([2; 32])
     }
+}
 
+impl PricingPlugin for PerUnit {
     fn price(&self, event: &UsageEvent) -> Result<Quote, PricingError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let unpriced =

@@ -1,29 +1,17 @@
 //! What the service asks of a plugin that throttles.
 
-use crate::ports::PluginFailure;
-use ledger_core::{Amount, Digest, UsageEvent};
+use crate::ports::{Plugin, PluginFailure};
+use ledger_core::{Amount, UsageEvent};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// A throttling plugin with its configuration loaded, ready to be called from any thread.
-pub trait ThrottlingPlugin: Send + Sync {
-    /// The SHA-256 of the component's bytes.
-    fn digest(&self) -> Digest;
-
-    /// The SHA-256 of the configuration's bytes.
-    fn config_digest(&self) -> Digest;
-
+/// A plugin that throttles.
+pub trait ThrottlingPlugin: Plugin {
     /// The counters that it wants to see.
     fn windows(&self) -> &[Window];
 
     /// Decides a request in a fresh instance, by the readings of its windows in their order. Blocks the thread for as
     /// long as the plugin computes, which its limits bound.
     fn decide(&self, asked: &Asked<'_>, readings: &[Reading]) -> Result<Decision, (PluginFailure, String)>;
-
-    /// For how long yet it is not called at all, where it failed most of its calls.
-    fn cut_off(&self) -> Option<Duration> {
-        None
-    }
 }
 
 /// A counter that a policy wants to see. All are of one account.

@@ -9,7 +9,7 @@ use ledger_core::{Digest, Timestamp};
 use ledger_store::{LedgerStore, SystemRecord};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const RELEASES: &str = "release";
 const VERSIONS: &str = "plugin-version";
@@ -20,9 +20,9 @@ const CONFIGS: &str = "plugin-config";
 pub(crate) struct ReleaseBook {
     state: Mutex<State>,
     /// Held by whoever changes what is released, from the look at it to its effect.
-    pub(crate) changing: tokio::sync::Mutex<()>,
-    /// Held by whoever tries an upload, which compiles it: one at a time leaves cores to requests.
-    pub(crate) uploading: Mutex<()>,
+    pub(crate) changing: Arc<tokio::sync::Mutex<()>>,
+    /// Held by whoever tries what was uploaded, which compiles it: one at a time leaves cores to requests.
+    pub(crate) trying: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use crate::backtest::BacktestDemand;
 use crate::ports::throttling::ThrottlingPlugin;
-use crate::ports::{PluginKind, PricingPlugin};
+use crate::ports::{Plugin, PluginKind, PricingPlugin};
 use crate::rate_card::{RateCard, matches};
 use crate::releases::history::Standing;
 use crate::releases::shadow::Shadow;
@@ -119,22 +119,6 @@ impl<T: ?Sized> Slot<T> {
         }
     }
 
-    /// Takes on what follows from its releases, with a function that gets plugins ready.
-    pub(crate) fn stand<E>(
-        &mut self,
-        standing: &Standing,
-        load: impl Fn(Pair) -> Result<Binding<T>, E>,
-    ) -> Result<(), E> {
-        let live = standing.live().map(&load).transpose()?;
-        let share = match standing.share {
-            Some((pair, percent)) => Some(Share { percent, binding: load(pair)? }),
-            None => None,
-        };
-        self.live = live.or_else(|| self.configured.clone());
-        self.share = share;
-        Ok(())
-    }
-
     /// Has everything that is live priced beside, or nothing.
     pub(crate) fn in_shadow_of(&mut self, shadow: Option<&Arc<Shadow>>) {
         let bindings = self.live.iter_mut().chain(self.share.iter_mut().map(|share| &mut share.binding));
@@ -144,6 +128,41 @@ impl<T: ?Sized> Slot<T> {
     /// Everything of it that is live.
     pub(crate) fn bindings(&self) -> impl Iterator<Item = &Binding<T>> {
         self.live.iter().chain(self.share.iter().map(|share| &share.binding))
+    }
+}
+
+impl<T: Plugin + ?Sized> Slot<T> {
+    /// Takes on what follows from its releases. What it has ready stays as it is; a function makes ready what it has not.
+    pub(crate) fn restand<E>(
+        &mut self,
+        standing: &Standing,
+        make: impl Fn(&Arc<str>, Pair) -> Result<Binding<T>, E>,
+    ) -> Result<(), E> {
+        let load = |pair: Pair| match self.bindings().chain(&self.configured).find(|known| known.pair() == pair) {
+            Some(known) => Ok(known.clone()),
+            None => make(&self.plugin, pair),
+        };
+        let live = standing.live().map(load).transpose()?;
+        let binding_of = |(pair, percent)| load(pair).map(|binding| Share { percent, binding });
+        let share = standing.share.map(binding_of).transpose()?;
+        self.live = live.or_else(|| self.configured.clone());
+        self.share = share;
+        Ok(())
+    }
+
+    /// The digests of what is live outside the share.
+    fn live_pair(&self) -> Option<Pair> {
+        self.live.as_ref().map(Binding::pair)
+    }
+
+    /// The digests of everything that is live or configured.
+    fn pairs(&self) -> impl Iterator<Item = Pair> {
+        self.bindings().chain(&self.configured).map(Binding::pair)
+    }
+
+    /// Everything that is live, under the plugin's name.
+    fn live_pairs(&self) -> impl Iterator<Item = (&Arc<str>, Pair)> {
+        self.bindings().map(|binding| (&binding.name, binding.pair()))
     }
 }
 
@@ -195,9 +214,7 @@ impl Releases {
 
     /// Everything that is live: the plugin's name, and what.
     pub(crate) fn live(&self) -> impl Iterator<Item = (&Arc<str>, Pair)> {
-        let prices = self.prices.values().flat_map(Slot::bindings).map(|binding| (&binding.name, binding.pair()));
-        let throttles = self.throttles.values().flat_map(Slot::bindings);
-        prices.chain(throttles.map(|binding| (&binding.name, binding.pair())))
+        self.prices.values().flat_map(Slot::live_pairs).chain(self.throttles.values().flat_map(Slot::live_pairs))
     }
 
     pub(crate) fn has_slot(&self, slot: &str) -> bool {
@@ -212,23 +229,17 @@ impl Releases {
         self.throttles.values().any(|slot| *slot.plugin == *plugin).then_some(PluginKind::Throttling)
     }
 
-    /// What is live and configured of a plugin.
-    pub(crate) fn pairs_of(&self, plugin: &str) -> Vec<Pair> {
-        let prices = self.prices.values().filter(|slot| *slot.plugin == *plugin);
-        let prices =
-            prices.flat_map(|slot| slot.bindings().chain(&slot.configured)).map(Binding::<dyn PricingPlugin>::pair);
-        let throttles = self.throttles.values().filter(|slot| *slot.plugin == *plugin);
-        let throttles = throttles.flat_map(|slot| slot.bindings().chain(&slot.configured));
-        let mut pairs: Vec<Pair> = prices.chain(throttles.map(Binding::<dyn ThrottlingPlugin>::pair)).collect();
-        pairs.dedup();
-        pairs
+    /// What is live and configured of a plugin, some of it more than once.
+    pub(crate) fn pairs_of(&self, plugin: &str) -> impl Iterator<Item = Pair> {
+        let prices = self.prices.values().filter(move |slot| *slot.plugin == *plugin);
+        let throttles = self.throttles.values().filter(move |slot| *slot.plugin == *plugin);
+        prices.flat_map(Slot::pairs).chain(throttles.flat_map(Slot::pairs))
     }
 
     /// What is live for a plugin configuration.
     pub(crate) fn live_pair(&self, slot: &str) -> Option<Pair> {
-        let price = self.prices.get(slot).and_then(|slot| slot.live.as_ref()).map(Binding::<dyn PricingPlugin>::pair);
-        let throttle = || self.throttles.get(slot)?.live.as_ref().map(Binding::<dyn ThrottlingPlugin>::pair);
-        price.or_else(throttle)
+        let price = self.prices.get(slot).and_then(Slot::live_pair);
+        price.or_else(|| self.throttles.get(slot)?.live_pair())
     }
 
     /// The backtest that a plugin configuration demands.
@@ -244,18 +255,12 @@ impl Releases {
 
     /// The plugin with these digests, where it is live.
     pub(crate) fn plugin_with(&self, digest: Digest, config_digest: Digest) -> Option<&Arc<dyn PricingPlugin>> {
-        let mut plugins = self.prices.values().flat_map(Slot::bindings).map(|binding| &binding.plugin);
-        plugins.find(|plugin| plugin.digest() == digest && plugin.config_digest() == config_digest)
+        let mut live = self.prices.values().flat_map(Slot::bindings);
+        live.find(|binding| binding.pair() == (digest, config_digest)).map(|binding| &binding.plugin)
     }
 }
 
-impl Binding<dyn PricingPlugin> {
-    pub(crate) fn pair(&self) -> Pair {
-        (self.plugin.digest(), self.plugin.config_digest())
-    }
-}
-
-impl Binding<dyn ThrottlingPlugin> {
+impl<T: Plugin + ?Sized> Binding<T> {
     pub(crate) fn pair(&self) -> Pair {
         (self.plugin.digest(), self.plugin.config_digest())
     }

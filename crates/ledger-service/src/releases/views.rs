@@ -3,9 +3,9 @@
 use crate::backtest::BacktestDemand;
 use crate::error::ServiceError;
 use crate::ledger::Ledger;
-use crate::ports::PluginKind;
+use crate::ports::{Plugin, PluginKind};
 use crate::releases::history::Release;
-use crate::releases::set::{Pair, Releases, Slot};
+use crate::releases::set::{Binding, Pair, Releases, Slot};
 use ledger_core::{Digest, Timestamp};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -91,9 +91,8 @@ impl Ledger {
         let releases = book.releases_of(name);
         let slots = set.slots_of(name).into_iter().filter_map(|slot| {
             let shadow = book.standing(&slot).shadow;
-            set.prices.get(&slot).map(|found| view_of(&slot, found, |b| b.pair(), shadow, &releases)).or_else(|| {
-                set.throttles.get(&slot).map(|found| view_of(&slot, found, |b| b.pair(), shadow, &releases))
-            })
+            let price = set.prices.get(&slot).map(|found| view_of(&slot, found, shadow, &releases));
+            price.or_else(|| set.throttles.get(&slot).map(|found| view_of(&slot, found, shadow, &releases)))
         });
         let [versions, configs] = book.uploads_of(name).map(|uploads| {
             let upload = |(digest, upload): (Digest, super::book::Uploaded)| Upload {
@@ -109,15 +108,14 @@ impl Ledger {
     }
 }
 
-fn view_of<T: ?Sized>(
+fn view_of<T: Plugin + ?Sized>(
     name: &Arc<str>,
     slot: &Slot<T>,
-    pair_of: impl Fn(&super::Binding<T>) -> Pair,
     shadow: Option<Pair>,
     releases: &[Release],
 ) -> SlotView {
-    let configured = slot.configured.as_ref().map(&pair_of);
-    let released = |pair: Pair, steps: &[super::Step]| {
+    let released = |binding: &Binding<T>, steps: &[super::Step]| {
+        let pair = binding.pair();
         let made = releases
             .iter()
             .find(|release| release.slot == **name && release.pair == Some(pair) && steps.contains(&release.step));
@@ -125,13 +123,10 @@ fn view_of<T: ?Sized>(
     };
     SlotView {
         name: name.clone(),
-        live: slot.live.as_ref().map(|live| released(pair_of(live), &[super::Step::Live, super::Step::Rollback])),
-        share: slot
-            .share
-            .as_ref()
-            .map(|share| (released(pair_of(&share.binding), &[super::Step::Share]), share.percent)),
+        live: slot.live.as_ref().map(|live| released(live, &[super::Step::Live, super::Step::Rollback])),
+        share: slot.share.as_ref().map(|share| (released(&share.binding, &[super::Step::Share]), share.percent)),
         shadow,
-        configured,
+        configured: slot.configured.as_ref().map(Binding::pair),
         demands: slot.demands,
     }
 }

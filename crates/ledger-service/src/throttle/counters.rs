@@ -12,7 +12,7 @@ use ledger_core::{AccountNumber, Body, Entry, Timestamp, UsageEvent};
 use ledger_store::{EntryQuery, LedgerStore, Recorded, StoreError};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeSet, hash_map};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
@@ -21,6 +21,9 @@ const COUNTERS_PER_ACCOUNT_MAX: usize = 10_000;
 
 /// How much may wait to be counted on an account before the writer counts it itself, where nobody reads.
 const SPENT_WAITING_MAX: usize = 256;
+
+/// How often what counts nothing any more is looked for, which looks at every counter that there is.
+const SWEEP_EVERY_MS: u64 = 60_000;
 
 /// How many entries are read at first to make a counter of the journal: mostly they go back far enough.
 const FIRST_PAGE: usize = 32;
@@ -337,6 +340,8 @@ fn spent_since(store: &dyn LedgerStore, account: AccountNumber, since: Timestamp
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     accounts: Mutex<FxHashMap<Arc<str>, Arc<AccountCounters>>>,
+    /// When they were swept last.
+    swept_at_ms: AtomicI64,
     /// Whether there ever was a counter of credits, so that the writer need not look where there is none.
     counts_credits: AtomicBool,
 }
@@ -367,8 +372,13 @@ impl Counters {
         entries.iter().filter_map(|recorded| Spent::of(&recorded.sealed.entry)).for_each(|spent| counters.note(spent));
     }
 
-    /// Forgets what counts nothing any more.
+    /// Forgets what counts nothing any more, where it is time again for that. A clock that was set back is no reason to
+    /// wait.
     pub(crate) fn sweep(&self, now: Timestamp) {
+        if now.millis().abs_diff(self.swept_at_ms.load(Ordering::Relaxed)) < SWEEP_EVERY_MS {
+            return;
+        }
+        self.swept_at_ms.store(now.millis(), Ordering::Relaxed);
         let known: Vec<_> = unpoisoned(&self.accounts).iter().map(|(id, c)| (id.clone(), c.clone())).collect();
         for (id, counters) in known {
             let is_empty = counters.lock().sweep(now);
@@ -384,4 +394,47 @@ impl Counters {
 /// Whoever panicked with the lock left counts that are each whole.
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_counts_nothing_is_forgotten_once_a_minute() {
+        let key = CounterKey {
+            policy: "p".into(),
+            window: "w".into(),
+            scope: Scope::Account,
+            measure: Measure::Requests,
+            seconds: 10,
+            of: None,
+        };
+        let counters = Counters::default();
+        // A request is counted at the first second, if one is given, and counters are swept at the second one: accounts
+        // that are remembered then.
+        let table = [
+            (Some(1000), 1000, 1),
+            (None, 1005, 1),
+            (None, 1011, 1),
+            (None, 1059, 1),
+            (None, 1060, 0),
+            (Some(1061), 1061, 1),
+            (None, 1119, 1),
+            (Some(1119), 1120, 1),
+            (None, 1179, 1),
+            (None, 1180, 0),
+            (Some(1181), 1182, 1),
+            (None, 100, 1),
+            (None, 1200, 0),
+        ];
+        for (counted, swept, expected) in table {
+            let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+            if let Some(counted) = counted {
+                counters.of(&"acme".into()).lock().add(&key, at(counted));
+            }
+            counters.sweep(at(swept));
+            assert_eq!(unpoisoned(&counters.accounts).len(), expected, "at {swept}");
+        }
+    }
 }

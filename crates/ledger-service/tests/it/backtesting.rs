@@ -13,18 +13,18 @@ use testkit::{Kit, messages, settings};
 const MINUTE_MS: i64 = 60_000;
 const DAY_MS: i64 = 86_400_000;
 
-fn upload(kit: &Kit, plugin: &str, text: &str) -> ledger_core::Digest {
-    kit.ledger.upload_version(plugin, text.as_bytes(), &Actor::default()).unwrap().digest
+async fn upload(kit: &Kit, plugin: &str, text: &str) -> ledger_core::Digest {
+    kit.ledger.upload_version(plugin, text.to_owned(), &Actor::default()).await.unwrap().digest
 }
 
 /// A backtest of the component `text` that takes what it can get.
-fn input(kit: &Kit, text: &str) -> BacktestInput {
-    let digest = Some(upload(kit, "per-unit", text));
+async fn input(kit: &Kit, text: &str) -> BacktestInput {
+    let digest = Some(upload(kit, "per-unit", text).await);
     BacktestInput { plugin: "per-unit".to_owned(), digest, cpu_percent: Some(100), ..BacktestInput::default() }
 }
 
 async fn ended(kit: &Kit, input: BacktestInput) -> Backtest {
-    let asked = kit.ledger.start_backtest(input).unwrap();
+    let asked = kit.ledger.start_backtest(input).await.unwrap();
     assert_eq!(asked.status, BacktestStatus::Waiting);
     kit.ledger.backtest_ended(&asked.id, Duration::from_secs(60)).await.unwrap()
 }
@@ -61,7 +61,7 @@ async fn what_every_charge_would_have_cost() {
     charge(&kit, ChargeInput { model: Some("n".into()), agent: Some("bot".into()), ..messages("a", "2", 0) }).await;
     charge(&kit, ChargeInput { activity: "voice_web".into(), ..messages("b", "3", 1000) }).await;
     kit.wait_ms(1);
-    let report = priced(&kit, input(&kit, "times 3")).await;
+    let report = priced(&kit, input(&kit, "times 3").await).await;
     let compared = report.compared;
     assert_eq!((compared.charges, compared.old_micros, compared.new_micros), (3, 1_010_000, 3_030_000));
     assert_eq!((report.same, report.different, report.refused, report.failed), (1, 2, 0, 0));
@@ -84,14 +84,15 @@ async fn what_every_charge_would_have_cost() {
     assert_eq!(accounts.largest.iter().map(|(account, _)| &**account).collect::<Vec<_>>(), ["b", "a"]);
 
     // Some accounts only; of one that is not there nothing is said.
+    let all = input(&kit, "times 3").await;
     let some = |accounts: &[&str]| BacktestInput {
         accounts: Some(accounts.iter().map(|account| (*account).into()).collect()),
-        ..input(&kit, "times 3")
+        ..all.clone()
     };
     assert_eq!(priced(&kit, some(&["a", "c", "a"])).await.compared.old_micros, 10_000);
-    assert!(matches!(kit.ledger.start_backtest(some(&["nobody"])), Err(ServiceError::Refused(_))));
+    assert!(matches!(kit.ledger.start_backtest(some(&["nobody"])).await, Err(ServiceError::Refused(_))));
     // What is live comes out the same.
-    let live = BacktestInput { digest: None, ..input(&kit, "times 3") };
+    let live = BacktestInput { digest: None, ..input(&kit, "times 3").await };
     let report = priced(&kit, live).await;
     assert_eq!((report.same, report.compared.change_e4()), (3, 0));
     // Nothing of it is in any journal.
@@ -117,12 +118,12 @@ async fn the_period_is_half_open_and_goes_by_when_things_happened() {
         (None, None, 15_000),
         (None, Some("2030-01-01T00:00:00Z"), 15_000),
     ] {
-        let period = BacktestInput { from: from.map(at), to: to.map(at), ..input(&kit, "times 2") };
+        let period = BacktestInput { from: from.map(at), to: to.map(at), ..input(&kit, "times 2").await };
         let report = priced(&kit, period).await;
         assert_eq!(report.compared.old_micros, expected, "{from:?} {to:?}");
     }
-    let backwards = BacktestInput { from: Some(at("2030-01-01T00:00:00Z")), ..input(&kit, "times 2") };
-    assert!(matches!(kit.ledger.start_backtest(backwards), Err(ServiceError::Invalid(_))));
+    let backwards = BacktestInput { from: Some(at("2030-01-01T00:00:00Z")), ..input(&kit, "times 2").await };
+    assert!(matches!(kit.ledger.start_backtest(backwards).await, Err(ServiceError::Invalid(_))));
 }
 
 #[tokio::test]
@@ -133,17 +134,17 @@ async fn refusals_failures_erasures_and_what_others_price_are_apart() {
         charge(&kit, ChargeInput { model: Some(model.into()), ..messages("a", id, count) }).await;
     }
     kit.wait_ms(1);
-    let report = priced(&kit, input(&kit, "times 2 refusing odd")).await;
+    let report = priced(&kit, input(&kit, "times 2 refusing odd").await).await;
     assert_eq!((report.compared.charges, report.refused, report.refused_micros), (2, 1, 2_000));
     let (reason, unpriced) = report.reasons.first_key_value().unwrap();
     assert_eq!((&**reason, unpriced.example.to_string()), ("has no price for the model odd", "ch_1_4".to_owned()));
-    let report = priced(&kit, input(&kit, "times 2 failing odd")).await;
+    let report = priced(&kit, input(&kit, "times 2 failing odd").await).await;
     assert_eq!((report.compared.charges, report.failed, report.failed_micros), (2, 1, 2_000));
     assert_eq!(report.reasons.keys().collect::<Vec<_>>(), ["fails: trap"]);
 
     let target = ErasureTarget::Entries(vec![3]);
     kit.ledger.erase("a".into(), target, by_hand()).await.unwrap();
-    let report = priced(&kit, input(&kit, "times 2")).await;
+    let report = priced(&kit, input(&kit, "times 2").await).await;
     assert_eq!((report.compared.old_micros, report.erased.old_micros, report.erased.new_micros), (6_000, 1_000, 2_000));
 
     // A rule that leads elsewhere now: another plugin configuration prices these.
@@ -154,12 +155,12 @@ async fn refusals_failures_erasures_and_what_others_price_are_apart() {
     card.rules
         .insert(0, ledger_service::Rule { activity: "*".to_owned(), model: "odd".to_owned(), prices: "others".into() });
     kit.ledger.set_releases(releases);
-    let unnamed = input(&kit, "times 2");
-    assert!(matches!(kit.ledger.start_backtest(unnamed), Err(ServiceError::Invalid(_))), "there are two by now");
-    let named = BacktestInput { slot: Some("units".to_owned()), ..input(&kit, "times 2") };
+    let unnamed = input(&kit, "times 2").await;
+    assert!(matches!(kit.ledger.start_backtest(unnamed).await, Err(ServiceError::Invalid(_))), "there are two by now");
+    let named = BacktestInput { slot: Some("units".to_owned()), ..input(&kit, "times 2").await };
     let report = priced(&kit, named).await;
     assert_eq!((report.compared.charges, report.other_plugins), (1, 1));
-    let named = BacktestInput { slot: Some("others".to_owned()), ..input(&kit, "times 2") };
+    let named = BacktestInput { slot: Some("others".to_owned()), ..input(&kit, "times 2").await };
     assert_eq!(priced(&kit, named).await.compared.old_micros, 2_000);
 }
 
@@ -196,7 +197,7 @@ async fn the_instant_at_which_an_account_would_have_run_out() {
         charge(&kit, messages("fine", &n.to_string(), 80)).await;
     }
     kit.wait_ms(1);
-    let report = priced(&kit, input(&kit, "times 3")).await;
+    let report = priced(&kit, input(&kit, "times 3").await).await;
     let found: Vec<(&str, String, String, Amount, bool)> = report
         .run_outs
         .iter()
@@ -213,11 +214,11 @@ async fn the_instant_at_which_an_account_would_have_run_out() {
     assert_eq!(found, expected);
     assert_eq!((report.run_outs_found, report.ran_out), (2, 1));
     // In a period without the first two of them there is less to miss.
-    let later = BacktestInput { from: Some(at("2026-11-01T00:02:30Z")), ..input(&kit, "times 3") };
+    let later = BacktestInput { from: Some(at("2026-11-01T00:02:30Z")), ..input(&kit, "times 3").await };
     let report = priced(&kit, later).await;
     assert_eq!(report.run_outs.iter().map(|out| &*out.account).collect::<Vec<_>>(), ["really"]);
     // What would have been cheaper leaves more.
-    assert_eq!(priced(&kit, input(&kit, "times 1/2")).await.run_outs_found, 0);
+    assert_eq!(priced(&kit, input(&kit, "times 1/2").await).await.run_outs_found, 0);
 }
 
 #[tokio::test]
@@ -230,9 +231,9 @@ async fn what_is_spent_in_addition_cannot_expire() {
     // 0.7 expired; at three times the price 0.1 would have, and the new package is whole either way.
     charge(&kit, messages("a", "2", 300)).await;
     kit.wait_ms(1);
-    let all = BacktestInput { from: Some(at("2026-11-01T00:00:00Z")), ..input(&kit, "times 3") };
+    let all = BacktestInput { from: Some(at("2026-11-01T00:00:00Z")), ..input(&kit, "times 3").await };
     assert_eq!(priced(&kit, all.clone()).await.run_outs_found, 0);
-    let all = BacktestInput { digest: Some(upload(&kit, "per-unit", "times 4")), ..all };
+    let all = BacktestInput { digest: Some(upload(&kit, "per-unit", "times 4").await), ..all };
     let report = priced(&kit, all).await;
     assert_eq!((report.run_outs_found, &report.run_outs[0].shortfall), (1, &amount("0.2")));
 }
@@ -251,7 +252,7 @@ async fn a_hold_counts_once_by_its_final_settle() {
         kit.ledger.step_hold(&hold, key, step).await.unwrap();
     }
     kit.wait_ms(1);
-    let report = priced(&kit, input(&kit, "times 2")).await;
+    let report = priced(&kit, input(&kit, "times 2").await).await;
     assert_eq!((report.compared.charges, report.compared.old_micros, report.partial_settles), (1, 30_000, 2));
     // One that ends with what was settled before has that price, and so has one that is given back, or runs out.
     for (id, step) in
@@ -266,7 +267,7 @@ async fn a_hold_counts_once_by_its_final_settle() {
     }
     kit.wait_ms(10 * MINUTE_MS);
     kit.ledger.run_due().await.unwrap();
-    let report = priced(&kit, input(&kit, "times 2")).await;
+    let report = priced(&kit, input(&kit, "times 2").await).await;
     assert_eq!((report.compared.charges, report.compared.old_micros, report.partial_settles), (4, 150_000, 5));
 }
 
@@ -294,12 +295,15 @@ async fn one_runs_at_a_time_some_wait_and_more_are_refused() {
         kit.open_account(&format!("a{n}"), "pro").await;
     }
     // It rests a hundred times as long as it works.
-    let slow = BacktestInput { cpu_percent: Some(1), ..input(&kit, "times 2") };
-    let asked: Vec<Backtest> = (0..9).map(|_| kit.ledger.start_backtest(slow.clone()).unwrap()).collect();
-    assert_eq!(kit.ledger.start_backtest(slow.clone()), Err(ServiceError::Overloaded));
+    let slow = BacktestInput { cpu_percent: Some(1), ..input(&kit, "times 2").await };
+    let mut asked: Vec<Backtest> = Vec::new();
+    for _ in 0..9 {
+        asked.push(kit.ledger.start_backtest(slow.clone()).await.unwrap());
+    }
+    assert_eq!(kit.ledger.start_backtest(slow.clone()).await, Err(ServiceError::Overloaded));
     let cancelled = kit.ledger.cancel_backtest(&asked[4].id).unwrap();
     assert_eq!((cancelled.status, cancelled.started_at), (BacktestStatus::Cancelled, None));
-    let another = kit.ledger.start_backtest(slow.clone()).unwrap();
+    let another = kit.ledger.start_backtest(slow.clone()).await.unwrap();
     assert_eq!(kit.ledger.backtest_list()[0].id, another.id);
     for backtest in kit.ledger.backtest_list() {
         kit.ledger.cancel_backtest(&backtest.id).unwrap();
@@ -309,12 +313,12 @@ async fn one_runs_at_a_time_some_wait_and_more_are_refused() {
     assert!(matches!(kit.ledger.backtest("bt_none"), Err(ServiceError::NotFound { what: "backtest", .. })));
     // The queue moves on, and the oldest are forgotten.
     for _ in 0..40 {
-        assert_eq!(ended(&kit, input(&kit, "times 2")).await.status, BacktestStatus::Done);
+        assert_eq!(ended(&kit, input(&kit, "times 2").await).await.status, BacktestStatus::Done);
     }
     assert_eq!(kit.ledger.backtest_list().len(), 32);
     assert!(kit.ledger.backtest(&asked[0].id).is_err());
     // Once the ledger is closed nothing is read.
-    let last = kit.ledger.start_backtest(slow).unwrap();
+    let last = kit.ledger.start_backtest(slow).await.unwrap();
     kit.ledger.close().unwrap();
     assert_eq!(kit.ledger.backtest(&last.id).unwrap().status, BacktestStatus::Cancelled);
 }
@@ -330,7 +334,7 @@ async fn released(kit: &Kit, text: &str, mode: ReleaseMode) -> Result<(), String
     let release = ReleaseInput {
         plugin: "per-unit".to_owned(),
         slot: None,
-        digest: Some(upload(kit, "per-unit", text)),
+        digest: Some(upload(kit, "per-unit", text).await),
         config_digest: None,
         mode,
         reason: "new prices".to_owned(),
@@ -365,10 +369,11 @@ async fn a_release_may_demand_a_backtest_that_passed() {
     kit.ledger.end_shadow("per-unit", None, String::new(), Actor::default()).await.unwrap();
 
     // Of some accounts only it does not count, and over too short a time it does not pass.
-    let some = BacktestInput { accounts: Some(vec!["a".into()]), ..input(&kit, "times 21/20") };
+    let some = BacktestInput { accounts: Some(vec!["a".into()]), ..input(&kit, "times 21/20").await };
     priced(&kit, some).await;
     assert_eq!(released(&kit, "times 21/20", live).await, Err(none));
-    let short = BacktestInput { from: Some(kit.ledger.now().plus_millis(-2 * DAY_MS)), ..input(&kit, "times 21/20") };
+    let short =
+        BacktestInput { from: Some(kit.ledger.now().plus_millis(-2 * DAY_MS)), ..input(&kit, "times 21/20").await };
     priced(&kit, short).await;
     let too_short = "the backtest is over 2 days, and 30 are demanded".to_owned();
     assert_eq!(released(&kit, "times 21/20", live).await, Err(too_short.clone()));
@@ -378,11 +383,11 @@ async fn a_release_may_demand_a_backtest_that_passed() {
         ("times 21/20 refusing a", "the backtest has no price for 1 charge"),
         ("times 21/20 failing a", "the backtest has no price for 1 charge"),
     ] {
-        priced(&kit, input(&kit, text)).await;
+        priced(&kit, input(&kit, text).await).await;
         assert_eq!(released(&kit, text, live).await, Err(expected.to_owned()));
     }
     demanding(&kit, BacktestDemand { account_change_e4_max: Some(499), ..demand });
-    priced(&kit, input(&kit, "times 21/20")).await;
+    priced(&kit, input(&kit, "times 21/20").await).await;
     let one = "the backtest changes what one account pays by 5 %, more than 4.99 %".to_owned();
     assert_eq!(released(&kit, "times 21/20", live).await, Err(one));
     demanding(&kit, demand);
@@ -397,11 +402,11 @@ async fn a_release_may_demand_a_backtest_that_passed() {
     let old = released(&again, "times 21/20", live).await.unwrap_err();
     assert!(old.contains("more than 7 days ago"), "{old}");
     // Another configuration is another price.
-    let config = again.ledger.upload_config("per-unit", "{\"x\":1}", ConfigFormat::Json, None, &Actor::default());
-    let other = BacktestInput { config_digest: Some(config.unwrap()), ..input(&again, "times 21/20") };
+    let config = again.ledger.upload_config("per-unit", "{\"x\":1}", ConfigFormat::Json, None, &Actor::default()).await;
+    let other = BacktestInput { config_digest: Some(config.unwrap()), ..input(&again, "times 21/20").await };
     priced(&again, other).await;
     assert!(released(&again, "times 21/20", live).await.is_err());
-    priced(&again, input(&again, "times 21/20")).await;
+    priced(&again, input(&again, "times 21/20").await).await;
     assert_eq!(released(&again, "times 21/20", live).await, Ok(()));
 }
 
@@ -414,7 +419,7 @@ fn without_policies(kit: &Kit) {
 }
 
 async fn throttled(kit: &Kit, text: &str, from: Option<&str>) -> ThrottlingReport {
-    let digest = Some(upload(kit, "at-most", text));
+    let digest = Some(upload(kit, "at-most", text).await);
     let plugin = "at-most".to_owned();
     let input =
         BacktestInput { plugin, digest, from: from.map(at), cpu_percent: Some(100), ..BacktestInput::default() };

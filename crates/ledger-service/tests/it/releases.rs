@@ -3,11 +3,12 @@
 use ledger_core::{Amount, Digest, OnExcess};
 use ledger_service::ports::{ConfigFormat, PluginFailure};
 use ledger_service::{
-    Actor, ChargeInput, HoldAmount, HoldInput, HoldStep, NoticeKind, Pair, ReleaseInput, ReleaseMode, ServiceError,
-    ShadowReport, Step,
+    Actor, BacktestInput, ChargeInput, HoldAmount, HoldInput, HoldStep, NoticeKind, Pair, ReleaseInput, ReleaseMode,
+    ServiceError, ShadowReport, Step,
 };
 use ledger_store::SystemRecord;
 use std::sync::Arc;
+use std::time::Duration;
 use testkit::{Kit, messages};
 
 /// What a kit begins with.
@@ -18,8 +19,8 @@ fn actor() -> Actor {
 }
 
 /// Uploads a version that prices at so many times of what the first one does.
-fn upload(kit: &Kit, times: i64) -> Digest {
-    kit.ledger.upload_version("per-unit", format!("times {times}").as_bytes(), &actor()).unwrap().digest
+async fn upload(kit: &Kit, times: i64) -> Digest {
+    kit.ledger.upload_version("per-unit", format!("times {times}"), &actor()).await.unwrap().digest
 }
 
 fn input(digest: Digest, mode: ReleaseMode) -> ReleaseInput {
@@ -43,7 +44,7 @@ async fn price(kit: &Kit, account: &str) -> i64 {
 async fn a_release_outlives_the_process_and_is_rolled_back() {
     let kit = Kit::new();
     kit.open_account("acme", "pro").await;
-    let (two, three) = (upload(&kit, 2), upload(&kit, 3));
+    let (two, three) = (upload(&kit, 2).await, upload(&kit, 3).await);
     assert_eq!(price(&kit, "acme").await, 1);
     let released = kit.ledger.release(input(two, ReleaseMode::Live)).await.unwrap();
     assert_eq!((released.number, released.pair), (1, Some((two, CONFIGURED.1))));
@@ -72,7 +73,7 @@ async fn a_share_has_the_same_accounts_always_and_more_as_it_grows() {
     for account in &accounts {
         kit.open_account(account, "pro").await;
     }
-    let two = upload(&kit, 2);
+    let two = upload(&kit, 2).await;
     let mut before: Vec<&String> = Vec::new();
     for percent in [10, 50, 100] {
         kit.ledger.release(input(two, ReleaseMode::Share(percent))).await.unwrap();
@@ -95,12 +96,12 @@ async fn a_share_has_the_same_accounts_always_and_more_as_it_grows() {
 async fn what_is_unfit_is_refused_and_changes_nothing() {
     let kit = Kit::new();
     kit.open_account("acme", "pro").await;
-    let failing = kit.ledger.upload_version("per-unit", b"fails", &actor());
+    let failing = kit.ledger.upload_version("per-unit", b"fails", &actor()).await;
     assert!(matches!(failing, Err(ServiceError::PluginRejected { failure: Some(PluginFailure::Trap), .. })));
     let unknown = Digest::of(b"unknown");
     let missing = kit.ledger.release(input(unknown, ReleaseMode::Live)).await;
     assert_eq!(missing, Err(ServiceError::VersionNotFound { plugin: "per-unit".into(), digest: unknown }));
-    let two = upload(&kit, 2);
+    let two = upload(&kit, 2).await;
     let other_config = ReleaseInput { config_digest: Some(unknown), ..input(two, ReleaseMode::Live) };
     let missing = kit.ledger.release(other_config).await;
     assert_eq!(missing, Err(ServiceError::VersionNotFound { plugin: "per-unit".into(), digest: unknown }));
@@ -132,7 +133,7 @@ async fn a_hold_costs_by_what_was_live_when_it_was_opened() {
         attributes: Vec::new(),
     };
     let opened = kit.ledger.open_hold(hold).await.unwrap();
-    let two = upload(&kit, 2);
+    let two = upload(&kit, 2).await;
     kit.ledger.release(input(two, ReleaseMode::Live)).await.unwrap();
     let id = format!("ho_1_{}", opened.hold);
     let settle = HoldStep::Settle { amount: Some(HoldAmount::Usage([seconds(60)].into())), is_final: true };
@@ -161,7 +162,7 @@ async fn a_shadow_counts_what_a_candidate_would_have_charged_and_touches_nothing
     let kit = Kit::new();
     kit.open_account("acme", "pro").await;
     assert_eq!(kit.ledger.shadow_report("per-unit", None).unwrap(), None);
-    let three = upload(&kit, 3);
+    let three = upload(&kit, 3).await;
     kit.ledger.release(input(three, ReleaseMode::Shadow)).await.unwrap();
     for n in 1..=5_u64 {
         let charged = kit.ledger.charge(messages("acme", &format!("e{n}"), n * 1000)).await.unwrap();
@@ -181,6 +182,67 @@ async fn a_shadow_counts_what_a_candidate_would_have_charged_and_touches_nothing
     assert_eq!(kit.ledger.end_shadow("per-unit", None, String::new(), actor()).await, Ok(None));
 }
 
+/// A candidate that does not come to an end has events wait for it, as many as may; those beyond are counted, and nobody
+/// who is charged waits or is refused.
+#[tokio::test]
+async fn a_shadow_that_is_stuck_drops_events_and_hinders_no_charge() {
+    const WAITING_MAX: u64 = 4096;
+    const CHARGES: u64 = WAITING_MAX + 500;
+    let kit = Kit::new();
+    kit.open_account("acme", "pro").await;
+    let three = upload(&kit, 3).await;
+    kit.ledger.release(input(three, ReleaseMode::Shadow)).await.unwrap();
+    let halted = kit.library.halt();
+    let inputs: Vec<ChargeInput> = (0..CHARGES).map(|n| messages("acme", &format!("e{n}"), 10)).collect();
+    for charged in kit.ledger.charge_batch(inputs).await {
+        assert_eq!(charged.unwrap().recorded.sealed.entry.credits, Amount::from_micros(-10_000).unwrap());
+    }
+    let (_, report) = kit.ledger.shadow_report("per-unit", None).unwrap().unwrap();
+    assert_eq!(report.events, 0);
+    // Whether it has taken the first one out of the queue meanwhile or not.
+    assert!([500, 499].contains(&report.dropped), "{}", report.dropped);
+    drop(halted);
+    let report = found(&kit, CHARGES).await;
+    assert_eq!((report.events, report.different, report.failed), (CHARGES - report.dropped, report.events, 0));
+}
+
+/// What waits for its turn to be tried took a thread of those that all blocking work shares, so that a few hundred
+/// uploads at once left none for reads.
+#[test]
+fn what_waits_to_be_tried_takes_no_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let kit = Arc::new(Kit::new());
+        let halted = kit.library.halt();
+        let uploads: Vec<_> = (2..6)
+            .map(|times| {
+                let kit = kit.clone();
+                tokio::spawn(async move { upload(&kit, times).await })
+            })
+            .collect();
+        let backtests: Vec<_> = (0..4)
+            .map(|_| {
+                let input = BacktestInput { plugin: "per-unit".to_owned(), ..BacktestInput::default() };
+                let ledger = kit.ledger.clone();
+                tokio::spawn(async move { ledger.start_backtest(input).await })
+            })
+            .collect();
+        // They all begin before this goes on.
+        tokio::task::yield_now().await;
+        let other = tokio::task::spawn_blocking(|| "read");
+        assert_eq!(tokio::time::timeout(Duration::from_secs(20), other).await.unwrap().unwrap(), "read");
+        assert_eq!(kit.ledger.plugin("per-unit").unwrap().versions, []);
+        drop(halted);
+        for upload in uploads {
+            upload.await.unwrap();
+        }
+        for backtest in backtests {
+            backtest.await.unwrap().unwrap();
+        }
+        assert_eq!(kit.ledger.plugin("per-unit").unwrap().versions.len(), 4);
+    });
+}
+
 #[tokio::test]
 async fn a_release_is_told_to_who_wants_to_know() {
     let kit = Kit::new();
@@ -191,7 +253,7 @@ async fn a_release_is_told_to_who_wants_to_know() {
         description: None,
     };
     kit.ledger.create_webhook(endpoint).unwrap();
-    let two = upload(&kit, 2);
+    let two = upload(&kit, 2).await;
     kit.ledger.release(input(two, ReleaseMode::Live)).await.unwrap();
     let notices = kit.ledger.pending_notices().unwrap();
     assert_eq!(notices.len(), 1);
@@ -205,7 +267,7 @@ async fn a_release_is_told_to_who_wants_to_know() {
 #[tokio::test]
 async fn a_damaged_record_stops_the_start_and_one_of_another_name_does_not() {
     let kit = Kit::new();
-    let two = upload(&kit, 2);
+    let two = upload(&kit, 2).await;
     kit.ledger.release(input(two, ReleaseMode::Live)).await.unwrap();
     let put = |key: &str, value: Arc<str>| {
         let record = SystemRecord { topic: "release".into(), key: key.into(), value: Some(value) };
@@ -233,8 +295,8 @@ async fn a_policy_is_released_and_rolled_back_and_goes_on_counting() {
     limited(&kit, "e2").await.unwrap();
     assert!(is_throttled(limited(&kit, "e3").await));
     let three = b"at most 3 requests account 60";
-    let digest = kit.ledger.upload_version("at-most", three, &actor()).unwrap().digest;
-    let config = kit.ledger.upload_config("at-most", "{}", ConfigFormat::Json, Some(digest), &actor()).unwrap();
+    let digest = kit.ledger.upload_version("at-most", three, &actor()).await.unwrap().digest;
+    let config = kit.ledger.upload_config("at-most", "{}", ConfigFormat::Json, Some(digest), &actor()).await.unwrap();
     let release =
         ReleaseInput { plugin: "at-most".to_owned(), config_digest: Some(config), ..input(digest, ReleaseMode::Live) };
     kit.ledger.release(release.clone()).await.unwrap();

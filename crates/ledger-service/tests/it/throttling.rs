@@ -2,7 +2,7 @@
 
 use ledger_core::{Amount, Digest, HoldStatus};
 use ledger_service::ports::throttling::{Action, Asked, Decision, Measure, Reading, Scope, ThrottlingPlugin, Window};
-use ledger_service::ports::{Clock, PluginFailure};
+use ledger_service::ports::{Clock, Plugin, PluginFailure};
 use ledger_service::{Binding, ChargeInput, HoldAmount, HoldInput, HoldStep, Ledger, Policy, Seen, ServiceError, Slot};
 use std::sync::{Arc, Mutex};
 use testkit::{AtMost, Kit, messages};
@@ -216,7 +216,7 @@ type Question = (Action, u32, Option<u64>, Option<i64>);
 #[derive(Default)]
 struct Asks(Mutex<Vec<Question>>);
 
-impl ThrottlingPlugin for Asks {
+impl Plugin for Asks {
     fn digest(&self) -> Digest {
         Digest([5; 32])
     }
@@ -224,7 +224,9 @@ impl ThrottlingPlugin for Asks {
     fn config_digest(&self) -> Digest {
         Digest([5; 32])
     }
+}
 
+impl ThrottlingPlugin for Asks {
     fn windows(&self) -> &[Window] {
         &[]
     }
