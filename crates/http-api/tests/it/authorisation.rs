@@ -151,7 +151,7 @@ impl Case {
             .replace("{hold}", &self.hold)
             .replace("{grant}", &self.grant)
             .replace("{purchase}", &self.purchase)
-            .replace("{cycle}", "2026-11-01")
+            .replace("{cycle}", "1")
             .replace(['{', '}'], "");
         // Where the body names the account, it must come that far; elsewhere an empty one does, and changes nothing.
         let body = match operation {
@@ -173,11 +173,15 @@ impl Case {
             // What streams may have no end.
             return '+';
         }
+        let is_page =
+            response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
         match status {
             StatusCode::UNAUTHORIZED if operation != "openPortal" => 'u',
             StatusCode::FORBIDDEN => 's',
+            // A page has no code, and all that these ask for is there, but for the file.
+            StatusCode::NOT_FOUND if is_page && operation != "getAsset" => '-',
             StatusCode::NOT_FOUND if HIDDEN.contains(&problem["code"].as_str().unwrap_or_default()) => '-',
             _ => '+',
         }

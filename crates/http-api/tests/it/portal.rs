@@ -253,8 +253,10 @@ async fn the_log_is_searched_filtered_and_paged() {
     loop {
         let page = browser.page(&path).await;
         counts.push(rows(&page));
-        let Some(older) = page.split('"').find(|text| text.contains("before=")) else { break };
-        path = older.replace("&amp;", "&").split('#').next().unwrap().to_owned();
+        let links = page.split("href=\"").skip(1);
+        let older = links.filter(|link| link.split("</a>").next().unwrap().contains("Older")).last();
+        let Some(older) = older else { break };
+        path = older.split(['"', '#']).next().unwrap().replace("&amp;", "&");
     }
     // Sixty charges, the opening of the account and its package.
     assert_eq!(counts, [25, 25, 12]);

@@ -19,7 +19,8 @@ async fn a_charge_arrives_and_the_page_moves() {
     browser.until_said("Live").await;
     assert!(!browser.page.current_url().await.unwrap().as_str().contains("token"), "no secret stays in the address");
     let (arc, rows) = (browser.eval(ARC).await, browser.count("tr.entry").await);
-    let charged = site.charge("now", json!({ "activity": "voice_web", "model": null, "usage": { "seconds": 6000 } })).await;
+    let charged =
+        site.charge("now", json!({ "activity": "voice_web", "model": null, "usage": { "seconds": 6000 } })).await;
     let balance = site.balance("acme").await;
     for name in ["consumed", "remaining"] {
         browser.until(&format!("{} === {}", live(name), balance[name])).await;
@@ -51,7 +52,10 @@ async fn credits_run_out_while_somebody_looks() {
     // What is left of the package is too little for another minute; a deduction takes the rest.
     let rest = site.balance("acme").await["remaining"].clone();
     if rest != "0" {
-        let call = trace_replay::client::Call::post("/v1/accounts/acme/deductions", &json!({ "credits": rest, "reason": "the rest" }));
+        let call = trace_replay::client::Call::post(
+            "/v1/accounts/acme/deductions",
+            &json!({ "credits": rest, "reason": "the rest" }),
+        );
         let call = call.unwrap().with_idempotency_key("rest");
         assert_eq!(site.client.send(&call).await.unwrap().status, 201);
     }
@@ -68,15 +72,19 @@ async fn each_window_governs_chart_breakdowns_and_log_and_lives_in_the_address()
     let browser = Browser::open().await;
     browser.go(&site.link("acme", json!({})).await).await;
     let used = "document.querySelector('section.used dl.inline data').value";
-    for (label, window, credits, agents, calls) in
-        [("7 days", "7d", "1200", 1, 1), ("30 days", "30d", "1320", 2, 2), ("90 days", "90d", "1332", 3, 3), ("All", "all", "1332", 3, 3)]
-    {
+    for (label, window, credits, agents, calls) in [
+        ("7 days", "7d", "1200", 1, 1),
+        ("30 days", "30d", "1320", 2, 2),
+        ("90 days", "90d", "1332", 3, 3),
+        ("All", "all", "1332", 3, 3),
+    ] {
         browser.click_on(label).await;
         browser.until(&format!("location.search.includes('window={window}')")).await;
         browser.until(&format!("{used} === '{credits}'")).await;
         let of_agents = "Array.from(document.querySelectorAll('section[aria-labelledby=agents] tbody tr')).filter((row) => row.querySelector('td.num data').value !== '0').length";
         assert_eq!(browser.eval(of_agents).await, json!(agents), "{label}");
-        let of_calls = "Array.from(document.querySelectorAll('tr.entry')).filter((row) => row.innerText.includes('Voice')).length";
+        let of_calls =
+            "Array.from(document.querySelectorAll('tr.entry')).filter((row) => row.innerText.includes('Voice')).length";
         assert_eq!(browser.eval(of_calls).await, json!(calls), "{label}");
         // An address that is kept shows the same again.
         browser.page.refresh().await.unwrap();
@@ -95,7 +103,16 @@ async fn a_breakdown_is_sorted_and_the_log_searched_and_unfolded() {
     browser.click("section[aria-labelledby=agents] thead th:first-child a").await;
     browser.until("location.search.includes('agents=name')").await;
     assert_eq!(browser.eval(names).await, json!(["reception", "sales", "support"]));
-    assert_eq!(browser.find("section[aria-labelledby=agents] thead th:first-child").await.attr("aria-sort").await.unwrap().as_deref(), Some("ascending"));
+    assert_eq!(
+        browser
+            .find("section[aria-labelledby=agents] thead th:first-child")
+            .await
+            .attr("aria-sort")
+            .await
+            .unwrap()
+            .as_deref(),
+        Some("ascending")
+    );
     browser.fill("#q", "sales").await;
     browser.click_on("Apply").await;
     browser.until("location.search.includes('q=sales')").await;
@@ -104,7 +121,12 @@ async fn a_breakdown_is_sorted_and_the_log_searched_and_unfolded() {
     browser.click("tr.entry summary").await;
     browser.until("document.querySelector('tr.entry details').open").await;
     for said in ["call-minutes", "Hash", "120"] {
-        browser.until(&format!("document.querySelector('tr.entry').innerText.toLowerCase().includes('{}')", said.to_lowercase())).await;
+        browser
+            .until(&format!(
+                "document.querySelector('tr.entry').innerText.toLowerCase().includes('{}')",
+                said.to_lowercase()
+            ))
+            .await;
     }
     browser.picture("credits-unfolded", LAPTOP).await;
     browser.click_on("Clear").await;

@@ -123,9 +123,10 @@ impl Browser {
     /// Waits until an expression of JavaScript is true on the page.
     pub(crate) async fn until(&self, expression: &str) {
         let path = self.page.current_url().await.unwrap();
-        until(|| async { self.eval(&format!("Boolean({expression})")).await == json!(true) }, || {
-            format!("{path}: never became true: {expression}")
-        })
+        until(
+            || async { self.eval(&format!("Boolean({expression})")).await == json!(true) },
+            || format!("{path}: never became true: {expression}"),
+        )
         .await;
     }
 

@@ -31,9 +31,11 @@ impl Site {
         let site = Self::new();
         site.put("acme", json!({ "name": "Acme Ltd", "plan": "pro" })).await;
         site.charge("old", json!({ "model": "gpt-4o", "agent": "support", "usage": { "seconds": 0 } })).await;
-        for (at, minutes, agent) in
-            [("2026-10-22T08:00:00Z", 1, "reception"), ("2026-11-10T08:00:00Z", 10, "sales"), ("2026-11-22T08:00:00Z", 100, "support")]
-        {
+        for (at, minutes, agent) in [
+            ("2026-10-22T08:00:00Z", 1, "reception"),
+            ("2026-11-10T08:00:00Z", 10, "sales"),
+            ("2026-11-22T08:00:00Z", 100, "support"),
+        ] {
             site.set_clock(at).await;
             let usage = json!({ "seconds": minutes * 60 });
             let call = json!({ "activity": "voice_inbound", "model": null, "agent": agent, "usage": usage });
