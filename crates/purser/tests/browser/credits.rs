@@ -28,7 +28,7 @@ async fn a_charge_arrives_and_the_page_moves() {
     browser.until(&format!("{ARC} !== {arc}")).await;
     browser.until(&format!("document.querySelectorAll('tr.entry').length > {rows}")).await;
     let charge = charged["charge"].as_str().unwrap();
-    browser.until(&format!("document.querySelector('tr.entry').innerHTML.includes('{charge}')")).await;
+    browser.until(&format!("document.querySelector('table[data-log] tbody').innerHTML.includes('{charge}')")).await;
     browser.picture("credits-live", LAPTOP).await;
 }
 
@@ -118,12 +118,12 @@ async fn a_breakdown_is_sorted_and_the_log_searched_and_unfolded() {
     browser.until("location.search.includes('q=sales')").await;
     assert_eq!(browser.count("tr.entry").await, 1);
     assert!(browser.page.current_url().await.unwrap().as_str().contains("agents=name"), "the order is kept");
-    browser.click("tr.entry summary").await;
-    browser.until("document.querySelector('tr.entry details').open").await;
+    browser.click("tr.more summary").await;
+    browser.until("document.querySelector('tr.more details').open").await;
     for said in ["call-minutes", "Hash", "120"] {
         browser
             .until(&format!(
-                "document.querySelector('tr.entry').innerText.toLowerCase().includes('{}')",
+                "document.querySelector('tr.more').innerText.toLowerCase().includes('{}')",
                 said.to_lowercase()
             ))
             .await;
