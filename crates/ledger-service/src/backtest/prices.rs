@@ -4,10 +4,12 @@
 //! would have expired then too, and credits that were spent in addition could not have. Refunds, grants and holds are
 //! taken as they were recorded, and so is every charge, also where the account would have run out before it.
 
-use super::job::Ended;
+use super::job::{Asked, Ended, Job};
+use super::pages;
 use super::report::{Change, PriceSums, PricingReport, RunOut};
 use super::walk::Walk;
-use crate::charges::sum;
+use crate::charges::{BEYOND_AMOUNTS, no_price, sum};
+use crate::ledger::Ledger;
 use crate::ports::{PricingError, PricingPlugin, Quote};
 use crate::rated::{Concluded, concluded, rated};
 use crate::releases::Releases;
@@ -32,42 +34,45 @@ pub(super) struct Trial<'a> {
 }
 
 /// Goes through everything of the job.
-pub(super) fn compare(walk: &mut Walk<'_>, trial: &Trial<'_>) -> Result<PricingReport, Ended> {
-    let job = walk.job();
-    let (since, until) = (job.from.plus_millis(-trial.max_future_ms), job.to.plus_millis(trial.max_age_ms));
-    let mut comparison = Comparison {
-        trial,
-        slot: &job.slot,
-        plugin_name: &job.plugin,
-        period: (job.from, job.to),
-        waiting: Vec::new(),
-        charges_waiting: 0,
-        track: None,
-        report: PricingReport::default(),
+pub(super) fn compare(ledger: &Ledger, job: &Job, trial: &Trial<'_>) -> Result<PricingReport, Ended> {
+    let asked = &job.asked;
+    let since = asked.from.plus_millis(-trial.max_future_ms);
+    let until = asked.to.plus_millis(trial.max_age_ms);
+    let mut report = PricingReport::default();
+    let visit = |walk: &mut Walk<'_>, page: &[Arc<Account>]| {
+        let mut comparison = Comparison {
+            trial,
+            asked,
+            waiting: Vec::new(),
+            charges_waiting: 0,
+            track: None,
+            report: PricingReport::default(),
+        };
+        for account in page {
+            comparison.waiting.push(Step::Account(account.id.clone()));
+            walk.entries(account, since, |walk, recorded| {
+                if recorded.sealed.entry.recorded_at >= until {
+                    return Ok(false);
+                }
+                comparison.take(walk, account, recorded)?;
+                if comparison.charges_waiting >= CHUNK_CHARGES || comparison.waiting.len() >= STEPS_MAX {
+                    comparison.price_waiting(walk)?;
+                }
+                Ok(true)
+            })?;
+            job.progress.accounts_done(1);
+        }
+        comparison.price_waiting(walk)?;
+        comparison.end_account();
+        Ok(comparison.report)
     };
-    walk.accounts(since, |walk, account| {
-        comparison.waiting.push(Step::Account(account.id.clone()));
-        walk.entries(account, since, |walk, recorded| {
-            if recorded.sealed.entry.recorded_at >= until {
-                return Ok(false);
-            }
-            comparison.take(walk, account, recorded)?;
-            if comparison.charges_waiting >= CHUNK_CHARGES || comparison.waiting.len() >= STEPS_MAX {
-                comparison.price_waiting(walk)?;
-            }
-            Ok(true)
-        })
-    })?;
-    comparison.price_waiting(walk)?;
-    comparison.end_account();
-    Ok(comparison.report)
+    pages::each(ledger, job, since, visit, |came| report.merge(came))?;
+    Ok(report)
 }
 
 struct Comparison<'a> {
     trial: &'a Trial<'a>,
-    slot: &'a Arc<str>,
-    plugin_name: &'a Arc<str>,
-    period: (Timestamp, Timestamp),
+    asked: &'a Asked,
     waiting: Vec<Step>,
     charges_waiting: usize,
     /// The account that is being followed.
@@ -127,7 +132,7 @@ impl Comparison<'_> {
     }
 
     fn is_in_period(&self, at: Timestamp) -> bool {
-        (self.period.0..self.period.1).contains(&at)
+        (self.asked.from..self.asked.to).contains(&at)
     }
 
     /// The charge to be priced, if this is one, or the end of a hold that was settled.
@@ -156,8 +161,8 @@ impl Comparison<'_> {
     /// Whether the plugin configuration prices such a charge now. Where no rule is left for it, what priced it says.
     fn is_of_slot(&self, charge: &Concluded<'_>) -> bool {
         match self.trial.releases.slot_for(charge.plan, charge.activity, charge.model.map(|model| &**model)) {
-            Some(slot) => slot == self.slot,
-            None => charge.rating.plugin == *self.plugin_name,
+            Some(slot) => *slot == self.asked.slot,
+            None => charge.rating.plugin == self.asked.plugin,
         }
     }
 
@@ -168,6 +173,7 @@ impl Comparison<'_> {
             waiting.iter().filter_map(|step| if let Step::Entry(_, charge) = step { charge.as_ref() } else { None });
         let events: Vec<&UsageEvent> = charges.map(|charge| &charge.event).collect();
         let quotes = if events.is_empty() { Vec::new() } else { self.trial.plugin.price_all(&events) };
+        walk.job().progress.charges_done(quotes.len());
         let mut quotes = quotes.into_iter();
         for step in waiting {
             match step {
@@ -179,10 +185,7 @@ impl Comparison<'_> {
                     let id = charge.as_ref().map(|charge| charge.id);
                     let quote = charge.as_ref().and_then(|_| quotes.next());
                     let more_micros = match charge.zip(quote) {
-                        Some((charge, quote)) => {
-                            walk.job().progress.charge_done();
-                            self.judge(*charge, quote)
-                        }
+                        Some((charge, quote)) => self.judge(*charge, quote),
                         None => 0,
                     };
                     if let Some(track) = &mut self.track {
@@ -202,27 +205,23 @@ impl Comparison<'_> {
             Err(PricingError::Failed(..)) => self.trial.plugin.price(&event),
             quote => quote,
         };
+        let is_failed = matches!(quote, Err(PricingError::Failed(..)));
         let priced = match quote {
-            Ok(quote) => sum(&quote).ok_or_else(|| "comes to more than any account can hold".to_owned()),
-            Err(PricingError::Failed(failure, _)) => {
-                self.report.failed += 1;
-                self.report.failed_micros += i128::from(old.micros());
-                self.report.add_reason(format!("fails: {}", failure.name()), id, old);
-                return 0;
-            }
-            Err(PricingError::Unpriced { unit: Some(unit), .. }) => Err(format!("has no price for the unit {unit}")),
-            Err(PricingError::Unpriced { model: Some(model), .. }) => {
-                Err(format!("has no price for the model {model}"))
-            }
-            Err(PricingError::Unpriced { activity, .. }) => Err(format!("has no price for {activity} without a model")),
-            Err(PricingError::InvalidUsage(reason)) => Err(format!("refuses the usage: {reason}")),
+            Ok(quote) => sum(&quote).ok_or_else(|| BEYOND_AMOUNTS.to_owned()),
+            Err(error) => Err(no_price(&error)),
         };
         let new = match priced {
             Ok(new) => new,
             Err(reason) => {
-                self.report.refused += 1;
-                self.report.refused_micros += i128::from(old.micros());
-                self.report.add_reason(reason, id, old);
+                let report = &mut self.report;
+                let (charges, micros) = if is_failed {
+                    (&mut report.failed, &mut report.failed_micros)
+                } else {
+                    (&mut report.refused, &mut report.refused_micros)
+                };
+                *charges += 1;
+                *micros += i128::from(old.micros());
+                report.add_reason(reason, id, old);
                 return 0;
             }
         };

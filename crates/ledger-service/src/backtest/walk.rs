@@ -1,17 +1,15 @@
-//! The way through the journal: account by account, each oldest entry first, by pages, at the job's pace.
+//! The way of one thread through the journal: what was recorded of an account, oldest first, by pages, at the job's pace.
 //!
-//! Between two pages nothing is held, and the thread rests for as long as the job's share of a core asks. The ledger may
+//! Between two pages nothing is held, and the thread rests for as long as its part of the job's share asks. The ledger may
 //! close meanwhile: each read first makes sure that it has not.
 
 use super::job::{Ended, Job};
 use crate::ledger::Ledger;
 use ledger_core::{Account, AccountNumber, Timestamp};
-use ledger_store::{AccountQuery, EntryQuery, LedgerStore, Recorded, StoreError};
+use ledger_store::{EntryQuery, LedgerStore, Recorded, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many accounts are read at once: few, since commits wait for the lock under which they are read.
-const PAGE_ACCOUNTS: usize = 64;
 /// How many entries are read at once.
 const PAGE_ENTRIES: u64 = 256;
 /// For how long it works between two rests, where something takes long.
@@ -45,75 +43,20 @@ impl<'a> Walk<'a> {
         if self.worked_since.elapsed() < WORK_MAX { Ok(()) } else { self.rest() }
     }
 
+    /// How many accounts there are, where that is known without counting.
+    pub(super) fn accounts_known(&self) -> Option<usize> {
+        self.ledger.open_holds().and_then(|sums| usize::try_from(sums.accounts).ok())
+    }
+
     /// One entry of an account.
     pub(super) fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, Ended> {
         self.read(|store| store.entry(account, sequence))
     }
 
     /// Reads, unless the ledger has been closed.
-    fn read<T>(&self, read: impl FnOnce(&dyn LedgerStore) -> Result<T, StoreError>) -> Result<T, Ended> {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&dyn LedgerStore) -> Result<T, StoreError>) -> Result<T, Ended> {
         let _open = self.ledger.backtests().still_open()?;
         Ok(read(self.ledger.store())?)
-    }
-
-    /// Visits every account of the job of which anything was recorded at `since` or later.
-    pub(super) fn accounts(
-        &mut self,
-        since: Timestamp,
-        mut visit: impl FnMut(&mut Self, &Account) -> Result<(), Ended>,
-    ) -> Result<(), Ended> {
-        let job = self.job;
-        if let Some(named) = &job.accounts {
-            job.progress.expect_accounts(named.len());
-            for number in named.values() {
-                if let Some(account) = self.read(|store| store.account_by_number(*number))? {
-                    self.account(&account, since, &mut visit)?;
-                }
-            }
-            return Ok(());
-        }
-        let known = self.ledger.open_holds().and_then(|sums| usize::try_from(sums.accounts).ok());
-        let total = match known {
-            Some(known) => known,
-            None => self.pages(|_, page| Ok(page.len()))?,
-        };
-        job.progress.expect_accounts(total);
-        self.pages(|walk, page| {
-            page.iter().try_for_each(|account| walk.account(account, since, &mut visit))?;
-            Ok(page.len())
-        })?;
-        Ok(())
-    }
-
-    fn account(
-        &mut self,
-        account: &Account,
-        since: Timestamp,
-        visit: &mut impl FnMut(&mut Self, &Account) -> Result<(), Ended>,
-    ) -> Result<(), Ended> {
-        if account.last_at >= since {
-            visit(self, account)?;
-        }
-        self.job.progress.account_done();
-        Ok(())
-    }
-
-    /// Goes through all accounts, and gives the sum of what each page came to.
-    fn pages(
-        &mut self,
-        mut each: impl FnMut(&mut Self, &[Arc<Account>]) -> Result<usize, Ended>,
-    ) -> Result<usize, Ended> {
-        let mut query = AccountQuery { limit: PAGE_ACCOUNTS, ..AccountQuery::default() };
-        let mut sum = 0;
-        loop {
-            let page = self.read(|store| store.accounts(&query))?;
-            sum += each(self, &page)?;
-            self.rest()?;
-            match page.last() {
-                Some(last) if page.len() == PAGE_ACCOUNTS => query.after = Some(last.id.to_string()),
-                _ => return Ok(sum),
-            }
-        }
     }
 
     /// Visits what was recorded of an account from `since` on, oldest first, until the visitor says that it is enough.

@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Backtest) -> anyhow::Result<ExitCode> {
 
 /// The body of the request.
 fn asked(arguments: &Backtest) -> anyhow::Result<Value> {
-    let Backtest { name, digest, config_digest, from, to, accounts, reason, slot, .. } = arguments;
+    let Backtest { name, digest, config_digest, from, to, accounts, cpu_percent, reason, slot, .. } = arguments;
     let (digest, config_digest) = meant(*digest, *config_digest)?;
     let texts = [
         ("plugin", Some(name.clone())),
@@ -52,6 +52,9 @@ fn asked(arguments: &Backtest) -> anyhow::Result<Value> {
         texts.into_iter().filter_map(|(member, text)| Some((member.to_owned(), text?.into()))).collect();
     if !accounts.is_empty() {
         body.insert("accounts".to_owned(), accounts.clone().into());
+    }
+    if let Some(percent) = cpu_percent {
+        body.insert("cpu_percent".to_owned(), (*percent).into());
     }
     Ok(Value::Object(body))
 }
