@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How many accounts are read at once: few, since commits wait for the lock under which they are read.
-const PAGE_ACCOUNTS: usize = 64;
+const READ_ACCOUNTS: usize = 64;
+/// How many accounts are a page, which one thread goes through: enough that much of what is read together is of the page.
+const PAGE_ACCOUNTS: usize = 256;
 /// How many pages may be under way, or wait for an earlier one.
 const PAGES_AHEAD: usize = 64;
 
@@ -94,27 +96,32 @@ impl From {
     }
 
     fn read(&mut self, walk: &Walk<'_>) -> Result<Option<Vec<Arc<Account>>>, Ended> {
-        let page = match self {
-            Self::End => return Ok(None),
-            Self::Named(left) if left.is_empty() => return Ok(None),
+        match self {
+            Self::End => Ok(None),
+            Self::Named(left) if left.is_empty() => Ok(None),
             Self::Named(left) => {
                 let first = left.len().saturating_sub(PAGE_ACCOUNTS);
                 let mut page = Vec::new();
                 for number in left.drain(first..).rev() {
                     page.extend(walk.read(|store| store.account_by_number(number))?);
                 }
-                return Ok(Some(page));
+                Ok(Some(page))
             }
             Self::After(after) => {
-                let query = AccountQuery { after: after.take(), limit: PAGE_ACCOUNTS, ..AccountQuery::default() };
-                walk.read(|store| store.accounts(&query))?
+                let (mut page, mut after) = (Vec::new(), after.take());
+                loop {
+                    let query = AccountQuery { after, limit: READ_ACCOUNTS, ..AccountQuery::default() };
+                    let more = walk.read(|store| store.accounts(&query))?;
+                    let is_end = more.len() < READ_ACCOUNTS;
+                    page.extend(more);
+                    after = page.last().map(|last: &Arc<Account>| last.id.to_string());
+                    if is_end || page.len() >= PAGE_ACCOUNTS {
+                        *self = if is_end { Self::End } else { Self::After(after) };
+                        return Ok(Some(page));
+                    }
+                }
             }
-        };
-        *self = match page.last() {
-            Some(last) if page.len() == PAGE_ACCOUNTS => Self::After(Some(last.id.to_string())),
-            _ => Self::End,
-        };
-        Ok(Some(page))
+        }
     }
 }
 

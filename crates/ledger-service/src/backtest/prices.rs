@@ -40,31 +40,21 @@ pub(super) fn compare(ledger: &Ledger, job: &Job, trial: &Trial<'_>) -> Result<P
     let until = asked.to.plus_millis(trial.max_age_ms);
     let mut report = PricingReport::default();
     let visit = |walk: &mut Walk<'_>, page: &[Arc<Account>]| {
-        let mut comparison = Comparison {
-            trial,
-            asked,
-            waiting: Vec::new(),
-            charges_waiting: 0,
-            track: None,
-            report: PricingReport::default(),
-        };
-        for account in page {
-            comparison.waiting.push(Step::Account(account.id.clone()));
-            walk.entries(account, since, |walk, recorded| {
-                if recorded.sealed.entry.recorded_at >= until {
-                    return Ok(false);
-                }
-                comparison.take(walk, account, recorded)?;
-                if comparison.charges_waiting >= CHUNK_CHARGES || comparison.waiting.len() >= STEPS_MAX {
-                    comparison.price_waiting(walk)?;
-                }
-                Ok(true)
-            })?;
-            job.progress.accounts_done(1);
-        }
+        let tracks = page.iter().map(|account| Track::new(account.id.clone())).collect();
+        let report = PricingReport::default();
+        let mut comparison = Comparison { trial, asked, waiting: Vec::new(), charges_waiting: 0, tracks, report };
+        walk.entries_together(page, since, |walk, index, recorded| {
+            if recorded.sealed.entry.recorded_at >= until {
+                return Ok(false);
+            }
+            comparison.take(walk, index, &page[index], recorded)?;
+            if comparison.charges_waiting >= CHUNK_CHARGES || comparison.waiting.len() >= STEPS_MAX {
+                comparison.price_waiting(walk)?;
+            }
+            Ok(true)
+        })?;
         comparison.price_waiting(walk)?;
-        comparison.end_account();
-        Ok(comparison.report)
+        Ok(comparison.ended())
     };
     pages::each(ledger, job, since, visit, |came| report.merge(came))?;
     Ok(report)
@@ -75,17 +65,17 @@ struct Comparison<'a> {
     asked: &'a Asked,
     waiting: Vec<Step>,
     charges_waiting: usize,
-    /// The account that is being followed.
-    track: Option<Track>,
+    /// The accounts that are being followed, by their index in the page.
+    tracks: Vec<Track>,
     report: PricingReport,
 }
 
-/// What waits to be gone through, in order.
-enum Step {
-    /// Another account begins.
-    Account(Arc<str>),
-    /// Something was recorded, which may be a charge to be priced again.
-    Entry(Moment, Option<Box<Charge>>),
+/// What waits to be gone through, in order: something that was recorded of an account, which may be a charge to be priced
+/// again.
+struct Step {
+    index: usize,
+    moment: Moment,
+    charge: Option<Charge>,
 }
 
 /// What matters of an entry for what is left.
@@ -111,9 +101,9 @@ struct Charge {
 }
 
 impl Comparison<'_> {
-    fn take(&mut self, walk: &Walk<'_>, account: &Account, recorded: &Recorded) -> Result<(), Ended> {
+    fn take(&mut self, walk: &Walk<'_>, index: usize, account: &Account, recorded: &Recorded) -> Result<(), Ended> {
         let entry = &recorded.sealed.entry;
-        let charge = self.charge(walk, account, recorded)?.map(Box::new);
+        let charge = self.charge(walk, account, recorded)?;
         self.charges_waiting += usize::from(charge.is_some());
         let spendable = recorded.notes.spendable;
         // An account that never had anything did not run out of it.
@@ -127,7 +117,7 @@ impl Comparison<'_> {
             is_out: is_short || (takes && !spendable.is_positive()),
             is_within: self.is_in_period(entry.recorded_at),
         };
-        self.waiting.push(Step::Entry(moment, charge));
+        self.waiting.push(Step { index, moment, charge });
         Ok(())
     }
 
@@ -169,36 +159,24 @@ impl Comparison<'_> {
     fn price_waiting(&mut self, walk: &mut Walk<'_>) -> Result<(), Ended> {
         let waiting = std::mem::take(&mut self.waiting);
         self.charges_waiting = 0;
-        let charges =
-            waiting.iter().filter_map(|step| if let Step::Entry(_, charge) = step { charge.as_ref() } else { None });
+        let charges = waiting.iter().filter_map(|step| step.charge.as_ref());
         let events: Vec<&UsageEvent> = charges.map(|charge| &charge.event).collect();
         let quotes = if events.is_empty() { Vec::new() } else { self.trial.plugin.price_all(&events) };
         walk.job().progress.charges_done(quotes.len());
         let mut quotes = quotes.into_iter();
-        for step in waiting {
-            match step {
-                Step::Account(account) => {
-                    self.end_account();
-                    self.track = Some(Track::new(account));
-                }
-                Step::Entry(moment, charge) => {
-                    let id = charge.as_ref().map(|charge| charge.id);
-                    let quote = charge.as_ref().and_then(|_| quotes.next());
-                    let more_micros = match charge.zip(quote) {
-                        Some((charge, quote)) => self.judge(*charge, quote),
-                        None => 0,
-                    };
-                    if let Some(track) = &mut self.track {
-                        track.pass(&moment, id, more_micros);
-                    }
-                }
+        for Step { index, moment, charge } in waiting {
+            let id = charge.as_ref().map(|charge| charge.id);
+            let quote = charge.as_ref().and_then(|_| quotes.next());
+            let more_micros = charge.zip(quote).map_or(0, |(charge, quote)| self.judge(index, charge, quote));
+            if let Some(track) = self.tracks.get_mut(index) {
+                track.pass(&moment, id, more_micros);
             }
         }
         walk.rest()
     }
 
     /// Counts what came of a charge, and gives by how much more it would have cost.
-    fn judge(&mut self, charge: Charge, quote: Result<Quote, PricingError>) -> i128 {
+    fn judge(&mut self, index: usize, charge: Charge, quote: Result<Quote, PricingError>) -> i128 {
         let Charge { id, old, is_erased, event } = charge;
         // The machine may have been busy elsewhere: what is no price is tried once more, by itself.
         let quote = match quote {
@@ -229,7 +207,7 @@ impl Comparison<'_> {
             self.report.erased.add(old, new);
             return 0;
         }
-        if let Some(track) = &mut self.track {
+        if let Some(track) = self.tracks.get_mut(index) {
             track.sums.add(old, new);
         }
         let UsageEvent { account, activity, agent, model, occurred_at, .. } = event;
@@ -237,13 +215,16 @@ impl Comparison<'_> {
         i128::from(new.micros()) - i128::from(old.micros())
     }
 
-    fn end_account(&mut self) {
-        let Some(track) = self.track.take() else { return };
-        self.report.accounts.add(&track.account, track.sums);
-        self.report.ran_out += u64::from(track.ran_out_at.is_some());
-        if let Some(run_out) = track.run_out {
-            self.report.add_run_out(RunOut { ran_out_at: track.ran_out_at, ..run_out });
+    /// What was found, when all accounts of the page have been gone through.
+    fn ended(mut self) -> PricingReport {
+        for track in self.tracks {
+            self.report.accounts.add(&track.account, track.sums);
+            self.report.ran_out += u64::from(track.ran_out_at.is_some());
+            if let Some(run_out) = track.run_out {
+                self.report.add_run_out(RunOut { ran_out_at: track.ran_out_at, ..run_out });
+            }
         }
+        self.report
     }
 }
 

@@ -6,12 +6,14 @@
 use super::job::{Ended, Job};
 use crate::ledger::Ledger;
 use ledger_core::{Account, AccountNumber, Timestamp};
-use ledger_store::{EntryQuery, LedgerStore, Recorded, StoreError};
+use ledger_store::{LedgerStore, Recorded, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many entries are read at once.
 const PAGE_ENTRIES: u64 = 256;
+/// How many entries of several accounts are read at once, of each account as many as of another.
+const SLICE_ENTRIES: u64 = 8192;
 /// For how long it works between two rests, where something takes long.
 const WORK_MAX: Duration = Duration::from_millis(20);
 
@@ -69,7 +71,8 @@ impl<'a> Walk<'a> {
         let mut start = self.first_since(account, since)?;
         while start <= account.sequence {
             let end = start.saturating_add(PAGE_ENTRIES).min(account.sequence + 1);
-            for recorded in self.block(account, start, end)?.iter().rev() {
+            let page = self.read(|store| store.stretches(&[(account.number, start..=end - 1)]))?;
+            for recorded in page.iter().flatten() {
                 if !visit(self, recorded)? {
                     return Ok(());
                 }
@@ -80,27 +83,55 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Visits what was recorded of several accounts from `since` on, each oldest first, with its index: a bit of each at a
+    /// time, since what many accounts did at about the same time lies together. The visitor says for each entry whether
+    /// it wants more of that account.
+    pub(super) fn entries_together(
+        &mut self,
+        accounts: &[Arc<Account>],
+        since: Timestamp,
+        mut visit: impl FnMut(&mut Self, usize, &Arc<Recorded>) -> Result<bool, Ended>,
+    ) -> Result<(), Ended> {
+        // The accounts of which more is wanted, each with the next sequence.
+        let mut left: Vec<(usize, u64)> = Vec::with_capacity(accounts.len());
+        for (index, account) in accounts.iter().enumerate() {
+            left.push((index, self.first_since(account, since)?));
+        }
+        left.retain(|(index, start)| *start <= accounts[*index].sequence);
+        self.job.progress.accounts_done(accounts.len() - left.len());
+        while !left.is_empty() {
+            let each = SLICE_ENTRIES.div_ceil(u64::try_from(left.len()).unwrap_or(1)).max(1);
+            let end_of = |(index, start): &(usize, u64)| start.saturating_add(each - 1).min(accounts[*index].sequence);
+            let wanted: Vec<_> = left.iter().map(|part| (accounts[part.0].number, part.1..=end_of(part))).collect();
+            let slice = self.read(|store| store.stretches(&wanted))?;
+            self.rest()?;
+            let mut still_left = Vec::with_capacity(left.len());
+            for (part, entries) in left.iter().zip(slice) {
+                let (index, end) = (part.0, end_of(part));
+                let mut wants_more = end < accounts[index].sequence;
+                if !wants_more {
+                    self.job.progress.accounts_done(1);
+                }
+                for recorded in &entries {
+                    if !visit(self, index, recorded)? {
+                        self.job.progress.accounts_done(usize::from(wants_more));
+                        wants_more = false;
+                        break;
+                    }
+                }
+                if wants_more {
+                    still_left.push((index, end + 1));
+                }
+            }
+            left = still_left;
+        }
+        Ok(())
+    }
+
     /// The account as it was before anything was recorded at `since` or later; `None` where it had not begun.
     pub(super) fn account_before(&self, account: &Account, since: Timestamp) -> Result<Option<Account>, Ended> {
         let past = self.read(|store| store.account_at(account.number, since.plus_millis(-1)))?;
         Ok(past.map(|past| (*past).clone()))
-    }
-
-    /// The entries with sequences in [start, end), newest first.
-    fn block(&self, account: &Account, start: u64, end: u64) -> Result<Vec<Arc<Recorded>>, Ended> {
-        let mut found = Vec::new();
-        let mut before = end;
-        while before > start {
-            let limit = usize::try_from(before - start).unwrap_or(usize::MAX);
-            let query = EntryQuery { before: Some(before), limit, ..EntryQuery::default() };
-            let page = self.read(|store| store.entries(account.number, &query))?;
-            found.extend(page.entries.into_iter().filter(|recorded| recorded.sealed.entry.sequence >= start));
-            match page.next {
-                Some(next) if next < before => before = next,
-                _ => break,
-            }
-        }
-        Ok(found)
     }
 
     /// The sequence of the first entry that was recorded at an instant or later; one past the last where there is none.
