@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// How many entries are read at once.
 const PAGE_ENTRIES: u64 = 256;
 /// How many entries of several accounts are read at once, of each account as many as of another.
-const SLICE_ENTRIES: u64 = 8192;
+const SLICE_ENTRIES: u64 = 4096;
 /// For how long it works between two rests, where something takes long.
 const WORK_MAX: Duration = Duration::from_millis(20);
 
