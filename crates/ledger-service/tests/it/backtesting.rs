@@ -530,7 +530,8 @@ async fn many_accounts() -> Kit {
 #[tokio::test]
 async fn a_report_is_the_same_however_many_threads_made_it() {
     let kit = many_accounts().await;
-    let with = |cpu_percent| BacktestInput { cpu_percent: Some(cpu_percent), ..input(&kit, "times 3") };
+    let asked = input(&kit, "times 3").await;
+    let with = |cpu_percent| BacktestInput { cpu_percent: Some(cpu_percent), ..asked.clone() };
     let one = priced(&kit, with(100)).await;
     assert_eq!((one.compared.charges, one.accounts.accounts), (540, 270));
     assert_eq!((one.models.named.len(), one.accounts.largest.len(), one.changes.len()), (200, 100, 100));
@@ -541,7 +542,7 @@ async fn a_report_is_the_same_however_many_threads_made_it() {
     assert_eq!(priced(&kit, BacktestInput { accounts: Some(all), ..with(400) }).await, one);
 
     without_policies(&kit);
-    let digest = Some(upload(&kit, "at-most", "at most 1 requests account 60"));
+    let digest = Some(upload(&kit, "at-most", "at most 1 requests account 60").await);
     let denied = |cpu_percent| BacktestInput {
         plugin: "at-most".to_owned(),
         digest,
