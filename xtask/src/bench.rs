@@ -4,6 +4,7 @@
 //! Servers are processes of their own, peers included, and are talked to over their interfaces alone. The load shares
 //! the machine with them, here as there. A goal that is missed makes the command fail.
 
+mod backtest;
 mod charges;
 pub(crate) mod echo;
 mod fill;
@@ -12,8 +13,10 @@ mod http;
 mod interrupt;
 mod load;
 mod machine;
+mod operator;
 mod options;
 mod overload;
+mod paced;
 mod page;
 mod postgres;
 mod process;
@@ -54,6 +57,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> 
     }
     if bench.plan.has(Group::Swap) {
         rows.extend(swap::run(&bench.launch("swap"), bench.plan.swap())?);
+    }
+    if bench.plan.has(Group::Backtest) {
+        rows.extend(backtest::run(&bench.launch("backtest"), bench.plan.backtest())?);
     }
     let figures = figures(options, &rows, &samples);
     println!("\n{figures}");

@@ -4,6 +4,8 @@
 //! people who are not asked.
 
 mod additions;
+#[cfg(test)]
+mod reference;
 
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};

@@ -21,7 +21,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use ledger_core::Digest;
-use ledger_service::{Backtest, BacktestInput, ServiceError};
+use ledger_service::{BACKTEST_CPU_PERCENT_MAX, Backtest, BacktestInput, ServiceError};
 use serde_json::{Number, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ pub(crate) async fn create(
     let from = fields.optional("from", instant);
     let to = fields.optional("to", instant);
     let accounts = fields.optional("accounts", |value| list(value, 1..=ACCOUNTS_MAX, account_id));
-    let cpu_percent = fields.optional("cpu_percent", percent);
+    let cpu_percent = fields.optional("cpu_percent", percent(BACKTEST_CPU_PERCENT_MAX));
     let reason = fields.optional("reason", |value| text(value).map(Cow::into_owned)).unwrap_or_default();
     fields.finish()?;
     let actor = actor(&caller);

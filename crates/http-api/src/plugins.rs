@@ -119,7 +119,7 @@ pub(crate) async fn release(
     let config_digest = fields.optional("config_digest", digest);
     let mode = fields.required("mode", |value| member(&MODES)(value).map(Some));
     let has_percent = fields.has("share_percent");
-    let share_percent = fields.optional("share_percent", percent);
+    let share_percent = fields.optional("share_percent", percent(100));
     match (mode, share_percent) {
         (Some(Mode::Share), None) if !has_percent => fields.problem("share_percent", "is required for a share"),
         (Some(Mode::Live | Mode::Shadow), Some(_)) => fields.problem("share_percent", "goes with the mode share only"),
@@ -165,11 +165,13 @@ pub(crate) fn slot(fields: &mut Fields<'_>) -> Option<String> {
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "readers of fields all have one shape")]
-pub(crate) fn percent(value: Json<'_>) -> Result<u32, String> {
-    let percent = if let Json::Whole(percent) = value { u32::try_from(percent).ok() } else { None };
-    percent
-        .filter(|percent| (1..=100).contains(percent))
-        .ok_or_else(|| "must be a whole number from 1 to 100".to_owned())
+pub(crate) fn percent(most: u32) -> impl FnOnce(Json<'_>) -> Result<u32, String> {
+    move |value| {
+        let percent = if let Json::Whole(percent) = value { u32::try_from(percent).ok() } else { None };
+        percent
+            .filter(|percent| (1..=most).contains(percent))
+            .ok_or_else(|| format!("must be a whole number from 1 to {most}"))
+    }
 }
 
 pub(crate) fn digest(value: Json<'_>) -> Result<Digest, String> {

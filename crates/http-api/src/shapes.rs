@@ -307,7 +307,6 @@ shapes! {
     /// How a backtest stands.
     BacktestState => names(&BacktestStatus::ALL, "How a backtest stands.");
     /// Percent, as they are sent.
-    SharePercent => json_schema!({ "type": "integer", "minimum": 1, "maximum": 100, "description": "Percent." });
     /// A configuration of a plugin, or what it is named by.
     ConfigOrDigest => json_schema!({
         "type": ["string", "object"],

@@ -5,7 +5,7 @@ use crate::position::Position;
 use crate::record::{Beside, Chained, Item, parse, recorded};
 use crate::shared::KnownKey;
 use crate::store::Core;
-use ledger_core::{Account, Timestamp};
+use ledger_core::{Account, AccountNumber, Timestamp};
 use ledger_store::{EntryPage, EntryQuery, KeyFingerprint, KeyRecord, Recorded, StoreError, past};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -86,6 +86,50 @@ impl Core {
             }
         }
         Ok(page)
+    }
+
+    /// Stretches of several accounts. Each record of the journal is read once, whosever its entries are.
+    pub(crate) fn stretches(
+        &self,
+        wanted: &[(AccountNumber, RangeInclusive<u64>)],
+    ) -> Result<Vec<Vec<Arc<Recorded>>>, StoreError> {
+        let journal = self.journal()?;
+        let mut places: Vec<(Position, usize)> = Vec::new();
+        for (index, (account, range)) in wanted.iter().enumerate() {
+            let known = self.shared()?.account(account.0)?;
+            let mut upper = known.map_or(0, |account| account.sequence.min(*range.end()));
+            while upper >= *range.start() && upper > 0 {
+                let (first, stored) = self.shared()?.places_to(account.0, upper)?;
+                if stored.positions.is_empty() {
+                    let reason = format_args!("entry {upper} of account number {} has no place", account.0).to_string();
+                    return Err(StoreError::corrupt(reason));
+                }
+                let first_wanted = first.max(*range.start());
+                let skipped = usize::try_from(first_wanted - first).unwrap_or(0);
+                places.extend(stored.positions[skipped..].iter().map(|position| (*position, index)));
+                upper = first_wanted - 1;
+            }
+        }
+        // An account's entries lie in the order of their sequences.
+        places.sort_unstable();
+        let mut found: Vec<Vec<Arc<Recorded>>> = wanted.iter().map(|_| Vec::new()).collect();
+        for together in places.chunk_by(|a, b| a.0.record() == b.0.record()) {
+            // Stretches may overlap.
+            let mut indices: Vec<usize> = together.iter().map(|(position, _)| position.index()).collect();
+            indices.dedup();
+            let record = together.first().map_or(0, |(position, _)| position.record());
+            let mut read = indices.iter().zip(read_at(&journal, record, &indices)?).peekable();
+            let mut at_hand = None;
+            for (position, index) in together {
+                while let Some((_, (recorded, _))) = read.next_if(|(at, _)| **at <= position.index()) {
+                    at_hand = Some(Arc::new(recorded));
+                }
+                if let (Some(found), Some(recorded)) = (found.get_mut(*index), &at_hand) {
+                    found.push(recorded.clone());
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The sequences among which a query's entries are, in order, by what the sums of each day say.

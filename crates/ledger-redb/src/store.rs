@@ -511,6 +511,13 @@ impl LedgerStore for RedbStore {
         self.core.entries(account.0, query)
     }
 
+    fn stretches(
+        &self,
+        wanted: &[(AccountNumber, RangeInclusive<u64>)],
+    ) -> Result<Vec<Vec<Arc<Recorded>>>, StoreError> {
+        self.core.stretches(wanted)
+    }
+
     fn usage(&self, account: AccountNumber, days: RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError> {
         self.core.shared()?.usage(account.0, &days)
     }

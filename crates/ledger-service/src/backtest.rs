@@ -2,11 +2,13 @@
 //!
 //! One that prices is asked again for the price of every charge of a period, and one that throttles is asked about every
 //! request; what would have been otherwise is summed, and nothing is written to an account's journal. It is a job beside
-//! the traffic: one runs at a time, on a thread of its own that rests for as long as its share of a core asks, and jobs
+//! the traffic: one runs at a time, on threads of its own that rest for as long as its share of a core asks, and jobs
 //! are forgotten with the process. What came of one over all accounts is on record, so that a release can be held to it.
 
 mod book;
 mod job;
+mod merge;
+mod pages;
 mod prices;
 mod record;
 mod report;
@@ -32,13 +34,14 @@ use ledger_core::{AccountNumber, Digest, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use walk::Walk;
 
 const DAY_MS: i64 = 86_400_000;
 /// Over how many days, where it is not said and nothing more is demanded.
 const DAYS: i64 = 30;
 /// How much of one core a backtest takes at most, where it is not said.
 const CPU_PERCENT: u32 = 50;
+/// How much it may take at most, on a machine that has so many cores: eight.
+pub const BACKTEST_CPU_PERCENT_MAX: u32 = 800;
 
 /// A backtest that is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,7 +62,8 @@ pub struct BacktestInput {
     pub to: Option<Timestamp>,
     /// Only these accounts.
     pub accounts: Option<Vec<Arc<str>>>,
-    /// How much of one core it may take, in percent; 50 where it is not said.
+    /// How much of one core it may take, in percent; 50 where it is not said. Above 100, a part of several: accounts are
+    /// gone through on a thread for each, and what comes out is the same.
     pub cpu_percent: Option<u32>,
     /// Why.
     pub reason: String,
@@ -110,7 +114,7 @@ impl Ledger {
             from,
             to,
             accounts,
-            cpu_percent: input.cpu_percent.unwrap_or(CPU_PERCENT).clamp(1, 100),
+            cpu_percent: input.cpu_percent.unwrap_or(CPU_PERCENT).clamp(1, BACKTEST_CPU_PERCENT_MAX),
             reason: input.reason,
             actor: input.actor,
             created_at: self.now(),
@@ -182,7 +186,6 @@ impl Ledger {
     /// Does a job, to its end.
     fn run_backtest(&self, job: &Job, candidate: &Candidate) -> Result<Report, Ended> {
         let releases = self.releases();
-        let mut walk = Walk::new(self, job);
         match candidate {
             Candidate::Pricing(plugin) => {
                 let trial = prices::Trial {
@@ -191,14 +194,14 @@ impl Ledger {
                     max_age_ms: self.settings().max_age_ms,
                     max_future_ms: self.settings().max_future_ms,
                 };
-                let report = prices::compare(&mut walk, &trial)?;
-                if job.accounts.is_none() {
+                let report = prices::compare(self, job, &trial)?;
+                if job.asked.accounts.is_none() {
                     self.backtests().record(self, job, &report)?;
                 }
                 Ok(Report::Pricing(Box::new(report)))
             }
             Candidate::Throttling(plugin) => {
-                Ok(Report::Throttling(Box::new(throttles::decide(&mut walk, &**plugin, &releases)?)))
+                Ok(Report::Throttling(Box::new(throttles::decide(self, job, &**plugin, &releases)?)))
             }
         }
     }

@@ -499,6 +499,20 @@ pub(crate) fn pricing_error(error: PricingError, name: &Arc<str>, plugin: &dyn P
     }
 }
 
+/// What is said of a price that comes to more than [`sum`] can say.
+pub(crate) const BEYOND_AMOUNTS: &str = "comes to more than any account can hold";
+
+/// Why no price came out, in words that follow the name of what was asked for one.
+pub(crate) fn no_price(error: &PricingError) -> String {
+    match error {
+        PricingError::Unpriced { unit: Some(unit), .. } => format!("has no price for the unit {unit}"),
+        PricingError::Unpriced { model: Some(model), .. } => format!("has no price for the model {model}"),
+        PricingError::Unpriced { activity, .. } => format!("has no price for {activity} without a model"),
+        PricingError::InvalidUsage(reason) => format!("refuses the usage: {reason}"),
+        PricingError::Failed(failure, _) => format!("fails: {}", failure.name()),
+    }
+}
+
 /// The price; `None` where it is beyond the range of amounts.
 pub(crate) fn sum(quote: &Quote) -> Option<Amount> {
     quote.items.iter().try_fold(Amount::ZERO, |sum, item| sum.checked_add(item.credits))

@@ -62,8 +62,9 @@ pub use alerts::{Alerts, AlertsOf, PlanAlerts};
 pub use answers::KeptAnswer;
 pub use audit::{AuditEntry, AuditQuery};
 pub use backtest::{
-    AccountGroups, Backtest, BacktestDemand, BacktestInput, BacktestStatus, Change, Denials, DeniedRequest, Groups,
-    HISTOGRAM_PERCENTS, HISTOGRAM_STEPS, PriceSums, PricingReport, Report, RunOut, ThrottlingReport, Unpriced,
+    AccountGroups, BACKTEST_CPU_PERCENT_MAX, Backtest, BacktestDemand, BacktestInput, BacktestStatus, Change, Denials,
+    DeniedRequest, Groups, HISTOGRAM_PERCENTS, HISTOGRAM_STEPS, PriceSums, PricingReport, Report, RunOut,
+    ThrottlingReport, Unpriced,
 };
 pub use breakdown::{Breakdown, KeyValue, UsageGroup, UsageKey, UsageOverview, UsageQuery, UsageSummary};
 pub use charges::{ChargeInput, Charged, Quoted};

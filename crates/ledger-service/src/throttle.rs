@@ -13,12 +13,12 @@ use crate::ports::throttling::{Action, Advice, Asked, Decision, Denial, Measure,
 use crate::releases::{Binding, Policy, Releases};
 use crate::writer::Written;
 use counters::{AccountCounters, Counts, UnderWay};
-use ledger_core::{Account, Amount, Timestamp, UsageEvent};
+use ledger_core::{Account, Amount, Hold, Timestamp, UsageEvent};
 use sliding::Counted;
 use std::sync::Arc;
 use tokio::sync::OwnedMutexGuard;
 
-pub(crate) use counters::{CounterKey, Counters};
+pub(crate) use counters::{COUNTERS_PER_ACCOUNT_MAX, CounterKey, Counters, Debited};
 pub(crate) use sliding::Sliding;
 
 /// What policies let callers know besides yes and no.
@@ -322,14 +322,31 @@ fn missing(asking: &[Asking<'_>], counters: &AccountCounters) -> Vec<(CounterKey
 }
 
 fn reading(key: &CounterKey, policy: &Policy, account: &Account, counts: &mut Counts, now: Timestamp) -> Reading {
-    if key.measure() == Measure::OpenHolds {
-        let is_counted = |terms: &ledger_core::HoldTerms| {
-            policy.is_about(&terms.activity) && key.is_of(&terms.activity, terms.agent.as_ref(), terms.model.as_ref())
-        };
-        let open = account.holds.iter().filter(|hold| hold.expires_at > now && is_counted(&hold.terms)).count();
-        return Reading { value: u64::try_from(open).unwrap_or(u64::MAX), resets_in_ms: 0 };
+    match key.measure() {
+        Measure::OpenHolds => open_holds(key, policy, account, now, |_| true),
+        Measure::Requests | Measure::MicroCreditsSpent => as_reading(counts.read(key, now)),
     }
-    let (value, resets_in_ms) = counts.read(key, now);
+}
+
+/// How many of the holds that are there are open, and of what a counter is about.
+pub(crate) fn open_holds(
+    key: &CounterKey,
+    policy: &Policy,
+    account: &Account,
+    now: Timestamp,
+    is_there: impl Fn(&Hold) -> bool,
+) -> Reading {
+    let is_counted = |hold: &Hold| {
+        let terms = &hold.terms;
+        let is_of_counter = key.is_of(&terms.activity, terms.agent.as_ref(), terms.model.as_ref());
+        hold.expires_at > now && policy.is_about(&terms.activity) && is_of_counter && is_there(hold)
+    };
+    let open = account.holds.iter().filter(|hold| is_counted(hold)).count();
+    Reading { value: u64::try_from(open).unwrap_or(u64::MAX), resets_in_ms: 0 }
+}
+
+/// A counter as a policy reads it: its value, and when the first of it leaves.
+pub(crate) fn as_reading((value, resets_in_ms): (u64, i64)) -> Reading {
     Reading { value, resets_in_ms: u32::try_from(resets_in_ms.max(0)).unwrap_or(u32::MAX) }
 }
 
@@ -338,8 +355,7 @@ fn counted_in(window: &Window, key: &CounterKey, before: Reading, counts: &mut C
     if window.measure == Measure::OpenHolds {
         return Reading { value: before.value.saturating_add(1), ..before };
     }
-    let (value, resets_in_ms) = counts.read(key, now);
-    Reading { value, resets_in_ms: u32::try_from(resets_in_ms.max(0)).unwrap_or(u32::MAX) }
+    as_reading(counts.read(key, now))
 }
 
 fn throttled(denial: &Denial) -> ServiceError {

@@ -417,6 +417,16 @@ fn agree<S: Subject>(seed: u64) {
             assert_eq!(subject.store().entry(account.number, sequence).unwrap(), expected, "seed {seed}");
         }
     }
+    let mut stretches: Vec<_> = loaded.iter().filter_map(|l| l.account.as_ref()).map(|a| (a.number, 1..=9)).collect();
+    stretches.extend([
+        (stretches[0].0, 3..=u64::MAX - 1),
+        (stretches[0].0, 4..=4),
+        (AccountNumber(u32::MAX.into()), 1..=5),
+    ]);
+    let found = subject.store().stretches(&stretches).unwrap();
+    assert_eq!(found, reference.stretches(&stretches).unwrap(), "seed {seed}");
+    assert_eq!((found.len(), found[0].len(), found[0][0].sealed.entry.sequence), (stretches.len(), 9, 1));
+    assert!(found.last().is_some_and(Vec::is_empty));
 }
 
 /// A small generator of reproducible choices (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number

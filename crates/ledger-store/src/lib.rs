@@ -61,6 +61,30 @@ pub trait LedgerStore: Send + Sync {
     /// Entries of an account that match, newest first.
     fn entries(&self, account: AccountNumber, query: &EntryQuery) -> Result<EntryPage, StoreError>;
 
+    /// Entries of several accounts, each from a stretch of its sequences, oldest first; what is not there is left out. A
+    /// store reads what lies together at once, whosever it is: this is how much is read of many accounts.
+    fn stretches(
+        &self,
+        wanted: &[(AccountNumber, RangeInclusive<u64>)],
+    ) -> Result<Vec<Vec<Arc<Recorded>>>, StoreError> {
+        let one = |(account, range): &(AccountNumber, RangeInclusive<u64>)| {
+            let (mut found, mut before) = (Vec::new(), range.end().saturating_add(1));
+            while before > *range.start() {
+                let limit = usize::try_from(before - range.start()).unwrap_or(usize::MAX);
+                let query = EntryQuery { before: Some(before), limit, ..EntryQuery::default() };
+                let page = self.entries(*account, &query)?;
+                found.extend(page.entries.into_iter().filter(|found| found.sealed.entry.sequence >= *range.start()));
+                match page.next {
+                    Some(next) if next < before => before = next,
+                    _ => break,
+                }
+            }
+            found.reverse();
+            Ok(found)
+        };
+        wanted.iter().map(one).collect()
+    }
+
     /// What an account used on each of these local days on which anything happened, in order.
     fn usage(&self, account: AccountNumber, days: RangeInclusive<i32>) -> Result<Vec<(i32, DayUsage)>, StoreError>;
 

@@ -26,6 +26,9 @@ pub struct Limits {
     pub configure_deadline_ms: u64,
     /// Size of a component.
     pub component_bytes_max: usize,
+    /// One call in so many of an instance that has answered before is made again in a fresh one, to catch a guest that
+    /// keeps hidden state.
+    pub sample_one_in: u32,
     /// What differs for heavy guests.
     pub heavy: HeavyLimits,
 }
@@ -63,6 +66,7 @@ impl Default for Limits {
             configure_fuel: 2_000_000_000,
             configure_deadline_ms: 10_000,
             component_bytes_max: 64 << 20,
+            sample_one_in: 64,
             heavy: HeavyLimits::DEFAULT,
         }
     }

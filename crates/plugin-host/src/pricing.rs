@@ -4,7 +4,6 @@
 use crate::call::Live;
 use crate::failure::Failure;
 use crate::ready::Ready;
-use crate::reuse::SAMPLE_ONE_IN;
 use crate::weight::Weight;
 use crate::wit::v0_1::pricing::Pricing;
 use ledger_core::{Digest, LineItem, UsageEvent};
@@ -113,7 +112,8 @@ impl PricingPlugin for Prepared {
             Err(Failure { kind, detail }) => return vec![Err(PricingError::Failed(kind, detail)); events.len()],
         };
         // The last of each run is sampled: hidden state has had the most events to build up in.
-        for index in (0..events.len()).rev().step_by(SAMPLE_ONE_IN) {
+        let sample_one_in = usize::try_from(self.ready.limits.sample_one_in.max(1)).unwrap_or(1);
+        for index in (0..events.len()).rev().step_by(sample_one_in) {
             let again = self.price(events[index]);
             let same = match (&again, &quotes[index]) {
                 (Ok(fresh), Ok(reused)) => fresh.items == reused.items,

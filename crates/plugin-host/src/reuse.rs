@@ -9,9 +9,6 @@ use crate::ready::Ready;
 use ledger_service::ports::PluginFailure;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// One call in so many is made again in a fresh instance, to catch a guest that keeps hidden state.
-pub(crate) const SAMPLE_ONE_IN: usize = 64;
-
 /// What a heavy plugin remembers of its instances.
 #[derive(Debug)]
 pub(crate) struct Reuse {
@@ -31,8 +28,8 @@ impl Reuse {
     }
 
     /// Whether the next call is one that is made twice.
-    fn is_sampled(&self) -> bool {
-        let every = u64::try_from(SAMPLE_ONE_IN).unwrap_or(1);
+    fn is_sampled(&self, sample_one_in: u32) -> bool {
+        let every = u64::from(sample_one_in.max(1));
         self.calls.fetch_add(1, Ordering::Relaxed) % every == every - 1
     }
 }
@@ -77,7 +74,7 @@ impl<K: Kind> Ready<K> {
                 return fresh();
             }
         };
-        if !reuse.is_sampled() {
+        if !reuse.is_sampled(self.limits.sample_one_in) {
             return Ok((answer, None));
         }
         match fresh() {

@@ -199,6 +199,25 @@ pub struct Plugins {
     pub memory_bytes: usize,
     /// Stack, in bytes.
     pub stack_bytes: usize,
+    /// One call in so many of an instance that is reused is made again in a fresh one.
+    pub sample_one_in: u32,
+    /// The same limits for heavy plugins, and how many instances of them there are.
+    pub heavy: HeavyPlugins,
+}
+
+/// What heavy plugins may use: those that bring the runtime of their language along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeavyPlugins {
+    /// Fuel of a call.
+    pub fuel: u64,
+    /// Wall-clock time of a call, and of waiting for an instance, in milliseconds.
+    pub deadline_ms: u64,
+    /// Linear memory of an instance, in bytes.
+    pub memory_bytes: usize,
+    /// Instances of all heavy plugins that are alive at once.
+    pub instances_max: u32,
+    /// Calls of an instance before another takes its place.
+    pub calls_max: u32,
 }
 
 /// What a plugin is configured with.

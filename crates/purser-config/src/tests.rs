@@ -133,7 +133,7 @@ fn every_single_setting_has_a_variable() {
             found.push((section.clone(), key.to_owned()));
         }
     }
-    assert_eq!(found.len(), 50, "{found:?}");
+    assert_eq!(found.len(), 56, "{found:?}");
     for (section, key) in found {
         let variable = format!("PURSER_{section}_{key}").to_uppercase();
         let value = match key.as_str() {

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use ledger_service::{
     BacktestDemand, PlanRules, Policy, RateCard, Releases, Rule, Slot, watched_pricing, watched_throttling,
 };
-use plugin_host::{Limits, PluginHost, PrepareError};
+use plugin_host::{HeavyLimits, Limits, PluginHost, PrepareError};
 use purser_config::{Config, PluginConfig, Plugins, Problem, Problems};
 use std::fs;
 use std::path::PathBuf;
@@ -140,15 +140,27 @@ pub(crate) fn problems(config: &Config) -> anyhow::Result<Vec<Problem>> {
 
 /// A host under the limits of the configuration.
 pub(crate) fn host(plugins: &Plugins, cache: Option<PathBuf>) -> anyhow::Result<PluginHost> {
+    let heavy = HeavyLimits {
+        fuel: plugins.heavy.fuel,
+        deadline_ms: plugins.heavy.deadline_ms,
+        memory_bytes: plugins.heavy.memory_bytes,
+        instances_max: plugins.heavy.instances_max,
+        calls_max: plugins.heavy.calls_max,
+        ..HeavyLimits::DEFAULT
+    };
     let limits = Limits {
         fuel: plugins.fuel,
         deadline_ms: plugins.deadline_ms,
         memory_bytes: plugins.memory_bytes,
         stack_bytes: plugins.stack_bytes,
+        sample_one_in: plugins.sample_one_in,
+        heavy,
         ..Limits::default()
     };
     // A limit that could not be read is 0, under which no host would start to look for further problems.
-    let is_read = limits.fuel > 0 && limits.deadline_ms > 0 && limits.memory_bytes > 0 && limits.stack_bytes > 0;
+    let is_read = [limits.memory_bytes, limits.stack_bytes, heavy.memory_bytes].iter().all(|bytes| *bytes > 0)
+        && [limits.fuel, limits.deadline_ms, heavy.fuel, heavy.deadline_ms].iter().all(|limit| *limit > 0)
+        && [limits.sample_one_in, heavy.instances_max, heavy.calls_max].iter().all(|limit| *limit > 0);
     let limits = if is_read { limits } else { Limits::default() };
     PluginHost::new(limits, cache).context("the plugin host cannot be started")
 }

@@ -5,8 +5,8 @@
 
 use crate::wire;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -16,13 +16,23 @@ use hyper_util::rt::TokioExecutor;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long an answer may take, from the first byte sent to the last received.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long nothing may move: while a request is sent, until its answer begins, or between two parts of that. What keeps
+/// moving may take as long as its link needs.
+const QUIET_TIMEOUT: Duration = Duration::from_secs(60);
+/// In what pieces a request is sent, each of which shows that it moves.
+const PIECE_BYTES: usize = 64 * 1024;
+/// How much of a request the system takes before it is on its way: what lies there longer than may be quiet is on a link
+/// that carries next to nothing.
+const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// How long a connection is silent before the other machine is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 /// The largest answer that is taken, in bytes: a batch of 10,000 with room to spare.
@@ -51,9 +61,12 @@ pub enum ClientError {
     /// The answer began and did not end.
     #[error("the server broke its answer off; its log says why")]
     BrokenOff(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The answer took too long.
-    #[error("the server did not answer within {} s", ANSWER_TIMEOUT.as_secs())]
-    TimedOut,
+    /// Nothing moved for too long.
+    #[error("nothing came from the server, and it took nothing, for {} s", quiet.as_secs())]
+    TimedOut {
+        /// How long.
+        quiet: Duration,
+    },
     /// The answer is not what the interface promises.
     #[error("the answer is not as expected: {excerpt}")]
     Unexpected {
@@ -73,6 +86,7 @@ pub struct Call {
     body: Bytes,
     accept: Option<&'static str>,
     idempotency_key: Option<String>,
+    quiet_max: Duration,
 }
 
 impl Call {
@@ -130,8 +144,15 @@ impl Call {
         self
     }
 
+    /// Waits for so long while nothing moves, where the server has much to do before it answers.
+    #[must_use]
+    pub fn with_patience(mut self, quiet_max: Duration) -> Self {
+        self.quiet_max = quiet_max;
+        self
+    }
+
     fn new(method: Method, path: String, content_type: &'static str, body: Bytes) -> Self {
-        Self { method, path, content_type, body, accept: None, idempotency_key: None }
+        Self { method, path, content_type, body, accept: None, idempotency_key: None, quiet_max: QUIET_TIMEOUT }
     }
 }
 
@@ -196,7 +217,7 @@ impl Answer {
 /// A client of one server.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Sending>,
     tls: ClientConfig,
     server: String,
     authorization: Option<HeaderValue>,
@@ -235,8 +256,16 @@ impl Client {
     /// # Errors
     /// Where no whole answer came. The request may have had its effect all the same.
     pub async fn send(&self, call: &Call) -> Result<Answer, ClientError> {
-        let request = self.request(call)?;
-        tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(request)).await.map_err(|_| ClientError::TimedOut)?
+        let moved = Moved::now();
+        let mut exchange = std::pin::pin!(self.exchange(self.request(call, &moved)?, &moved));
+        loop {
+            let quiet_until = moved.last() + call.quiet_max;
+            match tokio::time::timeout_at(quiet_until, &mut exchange).await {
+                Ok(answer) => return answer,
+                Err(_) if moved.last() + call.quiet_max > quiet_until => {}
+                Err(_) => return Err(ClientError::TimedOut { quiet: call.quiet_max }),
+            }
+        }
     }
 
     /// Sends a request once and returns as soon as the answer begins, however long the rest may take. What is no
@@ -245,20 +274,21 @@ impl Client {
     /// # Errors
     /// Where no answer began, or one that is no success was not whole.
     pub async fn open(&self, call: &Call) -> Result<Opened, ClientError> {
-        let request = self.request(call)?;
+        let moved = Moved::now();
+        let request = self.request(call, &moved)?;
         let response = self.http.request(request).await.map_err(|error| ClientError::Unreachable(error.into()))?;
         if response.status().is_success() {
             return Ok(Opened::Stream(Stream { body: response.into_body() }));
         }
-        whole(response).await.map(Opened::Refused)
+        whole(response, &moved).await.map(Opened::Refused)
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+    async fn exchange(&self, request: Request<Sending>, moved: &Moved) -> Result<Answer, ClientError> {
         let response = self.http.request(request).await.map_err(|error| ClientError::Unreachable(error.into()))?;
-        whole(response).await
+        whole(response, moved).await
     }
 
-    fn request(&self, call: &Call) -> Result<Request<Full<Bytes>>, ClientError> {
+    fn request(&self, call: &Call, moved: &Moved) -> Result<Request<Sending>, ClientError> {
         let mut request = Request::builder().method(&call.method).uri(format!("{}{}", self.server, call.path));
         if !call.content_type.is_empty() {
             request = request.header(CONTENT_TYPE, call.content_type);
@@ -272,7 +302,9 @@ impl Client {
         if let Some(key) = &call.idempotency_key {
             request = request.header("idempotency-key", format!("\"{key}\""));
         }
-        request.body(Full::new(call.body.clone())).map_err(|error| ClientError::Request(error.into()))
+        request
+            .body(Sending { left: call.body.clone(), moved: moved.clone() })
+            .map_err(|error| ClientError::Request(error.into()))
     }
 }
 
@@ -307,8 +339,60 @@ impl Stream {
     }
 }
 
-async fn whole(response: Response<Incoming>) -> Result<Answer, ClientError> {
+/// When something last moved, in one direction or the other.
+#[derive(Clone, Debug)]
+struct Moved(Arc<Mutex<Instant>>);
+
+impl Moved {
+    fn now() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn again(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A body that is sent in pieces, and shows when one is taken.
+#[derive(Debug)]
+struct Sending {
+    left: Bytes,
+    moved: Moved,
+}
+
+impl Body for Sending {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.left.is_empty() {
+            return Poll::Ready(None);
+        }
+        self.moved.again();
+        let length = self.left.len().min(PIECE_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.left.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.left.len()).unwrap_or(u64::MAX))
+    }
+}
+
+async fn whole(response: Response<Incoming>, moved: &Moved) -> Result<Answer, ClientError> {
     let (head, body) = response.into_parts();
+    moved.again();
+    let body = body.map_frame(|frame| {
+        moved.again();
+        frame
+    });
     let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await.map_err(ClientError::Unreachable)?;
     Ok(Answer {
         status: head.status.as_u16(),
@@ -330,13 +414,14 @@ fn tls_config(is_spoken: bool) -> Result<ClientConfig, ClientError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-fn new_pool(tls: ClientConfig) -> legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+fn new_pool(tls: ClientConfig) -> legacy::Client<HttpsConnector<HttpConnector>, Sending> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     // A body that is waited for without a limit ends at least with the machine that sends it.
     connector.set_keepalive(Some(KEEPALIVE));
+    connector.set_send_buffer_size(Some(SEND_BUFFER_BYTES));
     legacy::Client::builder(TokioExecutor::new()).build(
         HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(connector),
     )
@@ -344,4 +429,48 @@ fn new_pool(tls: ClientConfig) -> legacy::Client<HttpsConnector<HttpConnector>, 
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    async fn listening() -> (TcpListener, Client) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = Client::new(&format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
+        (listener, client)
+    }
+
+    #[tokio::test]
+    async fn a_server_that_says_nothing_is_not_waited_for() {
+        let (_listener, client) = listening().await;
+        let quiet = Duration::from_millis(20);
+        let answer = client.send(&Call::get("/").with_patience(quiet)).await;
+        assert!(matches!(answer, Err(ClientError::TimedOut { quiet: found }) if found == quiet), "{answer:?}");
+    }
+
+    /// The body is longer than what the system takes at once, and each piece that it takes counts as a sign of life.
+    #[tokio::test]
+    async fn a_body_is_sent_in_pieces_and_whole() {
+        let (listener, client) = listening().await;
+        let body = vec![7; 3 << 20];
+        let call = Call::put_bytes("/", "application/wasm", body.clone());
+        let moved = Moved::now();
+        let (begun, request) = (moved.last(), client.request(&call, &moved).unwrap());
+        let serve = async {
+            let mut stream = listener.accept().await.unwrap().0;
+            let mut read = Vec::new();
+            while !read.ends_with(&[7]) || read.len() <= body.len() {
+                stream.read_buf(&mut read).await.unwrap();
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+            String::from_utf8_lossy(&read).into_owned()
+        };
+        let (answer, read) = tokio::join!(client.exchange(request, &moved), serve);
+        assert_eq!(answer.unwrap().status, 200);
+        assert!(read.to_lowercase().contains(&format!("content-length: {}\r\n", body.len())), "{}", &read[..200]);
+        assert!(moved.last() > begun);
+    }
 }

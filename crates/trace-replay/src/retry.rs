@@ -43,7 +43,7 @@ pub async fn send(client: &Client, call: &Call, patience: Patience) -> Result<Tr
         let latency = began.elapsed();
         let asked_s = match &result {
             Ok(answer) if is_passing(answer.status) => answer.retry_after_s.unwrap_or(0),
-            Err(ClientError::Unreachable(_) | ClientError::TimedOut) => 0,
+            Err(ClientError::Unreachable(_) | ClientError::TimedOut { .. }) => 0,
             Ok(_) | Err(_) => return result.map(|answer| Tried { answer, latency, retries }),
         };
         if !pauses.pause(asked_s).await {

@@ -1,6 +1,6 @@
 //! What `cargo xtask bench` can be asked for, and what that comes to.
 
-use super::{overload, swap};
+use super::{backtest, overload, swap};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -33,10 +33,12 @@ pub(crate) enum Group {
     Overload,
     /// Prices that are released every second under load
     Swap,
+    /// Other prices tried on what was charged, by themselves and beside live charges
+    Backtest,
 }
 
 impl Group {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Peers,
         Self::Single,
         Self::One,
@@ -46,6 +48,7 @@ impl Group {
         Self::Reads,
         Self::Overload,
         Self::Swap,
+        Self::Backtest,
     ];
     /// Those that are measured against a peer.
     const AGAINST_PEERS: [Self; 4] = [Self::Single, Self::One, Self::Batch, Self::Hot];
@@ -137,6 +140,12 @@ impl Plan {
     /// How prices are released under load.
     pub(super) fn swap(&self) -> swap::Lengths {
         swap::Lengths { part: self.swap_part, rounds: self.rounds }
+    }
+
+    /// How other prices are tried.
+    pub(super) fn backtest(&self) -> backtest::Lengths {
+        let charges = if self.batch_variant == BATCH_SUSTAINED_QUICK { 50_000 } else { 500_000 };
+        backtest::Lengths { charges, part: self.swap_part, rounds: self.rounds }
     }
 
     /// Whether a large ledger is needed.

@@ -61,7 +61,7 @@ impl Row {
     }
 
     fn goal_text(&self) -> String {
-        let bound = |bound| if self.against.is_empty() { quantity(self.kind, bound) } else { format!("{bound:.1} ×") };
+        let bound = |bound| if self.against.is_empty() { quantity(self.kind, bound) } else { format!("{bound:?} ×") };
         match self.goal {
             None => String::new(),
             Some(Goal::AtLeast(least)) => format!("≥ {}", bound(least)),

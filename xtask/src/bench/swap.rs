@@ -4,11 +4,11 @@
 
 use super::charges::Accounts;
 use super::goals::{Goal, median};
-use super::http::{Connection, get, head, set_length};
 use super::interrupt;
 use super::load::{Outcome, micros};
+use super::operator::Operator;
 use super::report::{Kind, Row};
-use super::server::{KEY, Launch, Purser};
+use super::server::{Launch, Purser};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::fs;
@@ -88,7 +88,7 @@ fn released_beside(
 
 /// Releases new prices every second, until it is over.
 async fn release(address: SocketAddr, rates: &str, round: u32, is_over: &AtomicBool) -> Result<Released> {
-    let mut operator = Operator { connection: Connection::open(address).await?, address };
+    let mut operator = Operator::connect(address).await?;
     let mut released = Released::default();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -99,7 +99,7 @@ async fn release(address: SocketAddr, rates: &str, round: u32, is_over: &AtomicB
         }
         let mut release = json!({ "mode": "live", "reason": "a measurement" });
         if turn == VERSION_AFTER {
-            release["digest"] = operator.upload_version(round).await?;
+            release["digest"] = upload_version(&mut operator, round).await?;
         }
         // No two are alike, so that none is ready yet.
         let config = format!("markup = \"1.{round:03}{turn:03}\"\n{rates}");
@@ -117,40 +117,16 @@ async fn release(address: SocketAddr, rates: &str, round: u32, is_over: &AtomicB
     Ok(released)
 }
 
-/// Who releases.
-struct Operator {
-    connection: Connection,
-    address: SocketAddr,
-}
-
-impl Operator {
-    /// Sends a request, which must be taken.
-    async fn send(&mut self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Result<Value> {
-        let mut request = head(method, path, self.address, KEY, content_type).into_bytes();
-        let head_bytes = request.len();
-        request.extend_from_slice(body);
-        set_length(&mut request, head_bytes);
-        let answer = self.connection.exchange(&request).await?;
-        let text = String::from_utf8_lossy(answer.body);
-        ensure!(answer.status == 201, "{method} {path}: {} {text}", answer.status);
-        serde_json::from_str(&text).context("the answer is no JSON")
-    }
-
-    /// Uploads what is live under other bytes, with a note at its end; answers its digest.
-    async fn upload_version(&mut self, round: u32) -> Result<Value> {
-        let plugin =
-            self.connection.exchange(get(&format!("/v1/plugins/{PLUGIN}"), self.address, KEY).as_bytes()).await?;
-        let plugin: Value = serde_json::from_slice(plugin.body).context("the answer is no JSON")?;
-        let live = plugin["plugin_configs"][0]["live"]["digest"].as_str().context("nothing is live")?;
-        let path = format!("/v1/plugins/{PLUGIN}/versions/{live}");
-        let kept = self.connection.exchange(get(&path, self.address, KEY).as_bytes()).await?;
-        ensure!(kept.status == 200, "{path}: {}", kept.status);
-        // A section of a component that means nothing: its kind, its length, the length of its name, and the name.
-        let note = [b"\0\x05\x04".as_slice(), format!("n{:03}", round % 1000).as_bytes()].concat();
-        let component = [kept.body, &note].concat();
-        let path = format!("/v1/plugins/{PLUGIN}/versions");
-        Ok(self.send("PUT", &path, "application/wasm", &component).await?["digest"].take())
-    }
+/// Uploads what is live under other bytes, with a note at its end; answers its digest.
+async fn upload_version(operator: &mut Operator, round: u32) -> Result<Value> {
+    let live = operator.read(&format!("/v1/plugins/{PLUGIN}")).await?["plugin_configs"][0]["live"]["digest"].take();
+    let path = format!("/v1/plugins/{PLUGIN}/versions/{}", live.as_str().context("nothing is live")?);
+    let kept = operator.read_bytes(&path).await?;
+    // A section of a component that means nothing: its kind, its length, the length of its name, and the name.
+    let note = [b"\0\x05\x04".as_slice(), format!("n{:03}", round % 1000).as_bytes()].concat();
+    let component = [kept.as_slice(), &note].concat();
+    let path = format!("/v1/plugins/{PLUGIN}/versions");
+    Ok(operator.send("PUT", &path, "application/wasm", &component).await?["digest"].take())
 }
 
 /// The middle of some figures, in microseconds.

@@ -37,7 +37,7 @@ pub(crate) struct BacktestAnswer<'a> {
     to: Shown<Timestamp>,
     /// The accounts; null for all.
     accounts: Option<Vec<&'a str>>,
-    /// How much of one core it takes at most, in percent.
+    /// How much of one core it takes at most, in percent; above 100, of several.
     cpu_percent: u32,
     /// Why.
     reason: &'a str,

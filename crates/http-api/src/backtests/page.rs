@@ -60,7 +60,7 @@ fn progress(backtest: &Backtest) -> Markup {
             "It is " b { (backtest.status.name()) } ": " (backtest.accounts_done) " "
             @if let Some(total) = backtest.accounts_total { "of " (total) " " }
             "accounts are done, with " (backtest.charges_done) " charges. It takes at most " (backtest.cpu_percent)
-            " % of one core."
+            " % of one core's time."
         }
     }
 }

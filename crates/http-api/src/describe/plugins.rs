@@ -6,7 +6,7 @@ use crate::backtests::BacktestAnswer;
 use crate::plugins::{ConfigAnswer, PluginAnswer, ReleaseAnswer, ShadowAnswer, VersionAnswer};
 use crate::problem::kinds;
 use crate::router::PageAnswer;
-use crate::shapes::{AccountId, ConfigOrDigest, DigestText, ReleaseModeName, SharePercent, Text};
+use crate::shapes::{AccountId, ConfigOrDigest, DigestText, ReleaseModeName, Text};
 use crate::wire::Shown;
 use ledger_core::Timestamp;
 use schemars::JsonSchema;
@@ -51,8 +51,10 @@ struct NewBacktest {
     /// Only these accounts; one over some accounts does not count where a release demands one.
     #[schemars(length(min = 1, max = 1000))]
     accounts: Option<Vec<AccountId>>,
-    /// How much of one core it may take; 50 where it is left out.
-    cpu_percent: Option<SharePercent>,
+    /// How much of one core it may take, in percent; 50 where it is left out. Above 100 it is a part of several: a thread
+    /// for each goes through accounts of its own. What comes out is the same.
+    #[schemars(range(min = 1, max = 800))]
+    cpu_percent: Option<u32>,
     /// Why.
     reason: Option<Text>,
 }

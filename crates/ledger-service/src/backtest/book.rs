@@ -12,7 +12,7 @@ use ledger_store::LedgerStore;
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 /// How many jobs are remembered; the oldest that have ended go first.
 const KEPT: usize = 32;
@@ -23,7 +23,7 @@ const WAITING_MAX: usize = 8;
 pub(crate) struct Backtests {
     state: Mutex<State>,
     /// Whether the ledger has been closed. Held for every read of the store, so that none comes after that.
-    is_closed: Mutex<bool>,
+    is_closed: RwLock<bool>,
 }
 
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl fmt::Debug for Backtests {
 impl Backtests {
     pub(crate) fn load(store: &dyn LedgerStore) -> Result<Self, ServiceError> {
         let records = Records::load(store)?;
-        Ok(Self { state: Mutex::new(State { records, ..State::default() }), is_closed: Mutex::new(false) })
+        Ok(Self { state: Mutex::new(State { records, ..State::default() }), is_closed: RwLock::new(false) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,14 +55,14 @@ impl Backtests {
     }
 
     /// Lets a job read the store, unless the ledger has been closed.
-    pub(super) fn still_open(&self) -> Result<MutexGuard<'_, bool>, Ended> {
-        let is_closed = self.is_closed.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn still_open(&self) -> Result<RwLockReadGuard<'_, bool>, Ended> {
+        let is_closed = self.is_closed.read().unwrap_or_else(PoisonError::into_inner);
         if *is_closed { Err(Ended::Cancelled) } else { Ok(is_closed) }
     }
 
     /// Calls every job off: from here on none of them reads or writes.
     pub(crate) fn close(&self, now: Timestamp) {
-        *self.is_closed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.is_closed.write().unwrap_or_else(PoisonError::into_inner) = true;
         let jobs: Vec<Arc<Job>> = self.state().jobs.iter().cloned().collect();
         jobs.iter().for_each(|job| job.cancel(now));
     }
@@ -103,7 +103,7 @@ impl Backtests {
     }
 
     pub(super) fn get(&self, id: &str) -> Result<Arc<Job>, ServiceError> {
-        let found = self.state().jobs.iter().find(|job| &*job.id == id).cloned();
+        let found = self.state().jobs.iter().find(|job| &*job.asked.id == id).cloned();
         found.ok_or_else(|| ServiceError::NotFound { what: "backtest", id: id.to_owned() })
     }
 
@@ -156,7 +156,7 @@ fn run(ledger: &Arc<Ledger>) {
             Ok(report) => job.end(BacktestStatus::Done, Some(Arc::new(report)), None, ledger.now()),
             Err(Ended::Cancelled) => job.end(BacktestStatus::Cancelled, None, None, ledger.now()),
             Err(Ended::Failed(error)) => {
-                tracing::error!(backtest = &*job.id, ?error, "a backtest could not go on");
+                tracing::error!(backtest = &*job.asked.id, ?error, "a backtest could not go on");
                 job.end(BacktestStatus::Failed, None, Some(error), ledger.now());
             }
         }

@@ -68,7 +68,7 @@ pub struct Backtest {
     pub to: Timestamp,
     /// Which accounts; `None` for all.
     pub accounts: Option<Vec<Arc<str>>>,
-    /// How much of one core it takes at most, in percent.
+    /// How much of one core it takes at most, in percent: above 100, a part of several.
     pub cpu_percent: u32,
     /// Why.
     pub reason: String,
@@ -132,12 +132,12 @@ impl Progress {
         self.accounts_total.store(u64::try_from(total).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    pub(super) fn account_done(&self) {
-        self.accounts_done.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn accounts_done(&self, count: usize) {
+        self.accounts_done.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
     }
 
-    pub(super) fn charge_done(&self) {
-        self.charges.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn charges_done(&self, count: usize) {
+        self.charges.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -154,6 +154,18 @@ struct State {
 /// A backtest that was asked for.
 #[derive(Debug)]
 pub(crate) struct Job {
+    pub(super) asked: Asked,
+    pub(super) progress: Progress,
+    is_cancelled: AtomicBool,
+    state: Mutex<State>,
+    /// Woken when it is called off, so that nobody waits for its rest to be over.
+    called_off: Condvar,
+    ended: watch::Sender<bool>,
+}
+
+/// What a job is to do, for whom, and why.
+#[derive(Debug)]
+pub(super) struct Asked {
     pub(super) id: Arc<str>,
     pub(super) plugin: Arc<str>,
     pub(super) slot: Arc<str>,
@@ -167,46 +179,19 @@ pub(crate) struct Job {
     pub(super) reason: String,
     pub(super) actor: Actor,
     pub(super) created_at: Timestamp,
-    pub(super) progress: Progress,
-    is_cancelled: AtomicBool,
-    state: Mutex<State>,
-    /// Woken when it is called off, so that nobody waits for its rest to be over.
-    called_off: Condvar,
-    ended: watch::Sender<bool>,
 }
 
-/// What a job is made of.
-pub(super) struct Asked {
-    pub(super) id: Arc<str>,
-    pub(super) plugin: Arc<str>,
-    pub(super) slot: Arc<str>,
-    pub(super) kind: PluginKind,
-    pub(super) pair: Pair,
-    pub(super) from: Timestamp,
-    pub(super) to: Timestamp,
-    pub(super) accounts: Option<BTreeMap<Arc<str>, AccountNumber>>,
-    pub(super) cpu_percent: u32,
-    pub(super) reason: String,
-    pub(super) actor: Actor,
-    pub(super) created_at: Timestamp,
+impl Asked {
+    /// How many threads its share of the processor is for: one for each core that it may take a part of.
+    pub(super) fn threads(&self) -> u32 {
+        self.cpu_percent.div_ceil(100).max(1)
+    }
 }
 
 impl Job {
     pub(super) fn new(asked: Asked) -> Self {
-        let Asked { id, plugin, slot, kind, pair, from, to, accounts, cpu_percent, reason, actor, created_at } = asked;
         Self {
-            id,
-            plugin,
-            slot,
-            kind,
-            pair,
-            from,
-            to,
-            accounts,
-            cpu_percent,
-            reason,
-            actor,
-            created_at,
+            asked,
             progress: Progress::new(),
             is_cancelled: AtomicBool::new(false),
             state: Mutex::default(),
@@ -227,19 +212,20 @@ impl Job {
     pub(super) fn view(&self) -> Backtest {
         let state = self.state();
         let total = self.progress.accounts_total.load(Ordering::Relaxed);
+        let asked = &self.asked;
         Backtest {
-            id: self.id.clone(),
-            plugin: self.plugin.clone(),
-            slot: self.slot.clone(),
-            kind: self.kind,
-            pair: self.pair,
-            from: self.from,
-            to: self.to,
-            accounts: self.accounts.as_ref().map(|accounts| accounts.keys().cloned().collect()),
-            cpu_percent: self.cpu_percent,
-            reason: self.reason.clone(),
-            actor: self.actor.clone(),
-            created_at: self.created_at,
+            id: asked.id.clone(),
+            plugin: asked.plugin.clone(),
+            slot: asked.slot.clone(),
+            kind: asked.kind,
+            pair: asked.pair,
+            from: asked.from,
+            to: asked.to,
+            accounts: asked.accounts.as_ref().map(|accounts| accounts.keys().cloned().collect()),
+            cpu_percent: asked.cpu_percent,
+            reason: asked.reason.clone(),
+            actor: asked.actor.clone(),
+            created_at: asked.created_at,
             started_at: state.started_at,
             ended_at: state.ended_at,
             status: state.status,
@@ -290,9 +276,9 @@ impl Job {
         self.ended.send_replace(true);
     }
 
-    /// Rests after some work, for as long as its share of a core asks.
+    /// Has one of its threads rest after some work, for as long as that thread's part of the share asks.
     pub(super) fn rest_after(&self, worked: Duration) -> Result<(), Ended> {
-        let percent = self.cpu_percent.clamp(1, 100);
+        let percent = (self.asked.cpu_percent / self.asked.threads()).clamp(1, 100);
         let rest = worked * (100 - percent) / percent;
         if !rest.is_zero() {
             let is_going_on = |_: &mut State| !self.is_cancelled.load(Ordering::Relaxed);

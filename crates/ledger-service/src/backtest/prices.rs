@@ -4,10 +4,12 @@
 //! would have expired then too, and credits that were spent in addition could not have. Refunds, grants and holds are
 //! taken as they were recorded, and so is every charge, also where the account would have run out before it.
 
-use super::job::Ended;
+use super::job::{Asked, Ended, Job};
+use super::pages;
 use super::report::{Change, PriceSums, PricingReport, RunOut};
 use super::walk::Walk;
-use crate::charges::sum;
+use crate::charges::{BEYOND_AMOUNTS, no_price, sum};
+use crate::ledger::Ledger;
 use crate::ports::{PricingError, PricingPlugin, Quote};
 use crate::rated::{Concluded, concluded, rated};
 use crate::releases::Releases;
@@ -32,55 +34,48 @@ pub(super) struct Trial<'a> {
 }
 
 /// Goes through everything of the job.
-pub(super) fn compare(walk: &mut Walk<'_>, trial: &Trial<'_>) -> Result<PricingReport, Ended> {
-    let job = walk.job();
-    let (since, until) = (job.from.plus_millis(-trial.max_future_ms), job.to.plus_millis(trial.max_age_ms));
-    let mut comparison = Comparison {
-        trial,
-        slot: &job.slot,
-        plugin_name: &job.plugin,
-        period: (job.from, job.to),
-        waiting: Vec::new(),
-        charges_waiting: 0,
-        track: None,
-        report: PricingReport::default(),
-    };
-    walk.accounts(since, |walk, account| {
-        comparison.waiting.push(Step::Account(account.id.clone()));
-        walk.entries(account, since, |walk, recorded| {
+pub(super) fn compare(ledger: &Ledger, job: &Job, trial: &Trial<'_>) -> Result<PricingReport, Ended> {
+    let asked = &job.asked;
+    let since = asked.from.plus_millis(-trial.max_future_ms);
+    let until = asked.to.plus_millis(trial.max_age_ms);
+    let mut report = PricingReport::default();
+    let visit = |walk: &mut Walk<'_>, page: &[Arc<Account>]| {
+        let tracks = page.iter().map(|account| Track::new(account.id.clone())).collect();
+        let report = PricingReport::default();
+        let mut comparison = Comparison { trial, asked, waiting: Vec::new(), charges_waiting: 0, tracks, report };
+        walk.entries_together(page, since, |walk, index, recorded| {
             if recorded.sealed.entry.recorded_at >= until {
                 return Ok(false);
             }
-            comparison.take(walk, account, recorded)?;
+            comparison.take(walk, index, &page[index], recorded)?;
             if comparison.charges_waiting >= CHUNK_CHARGES || comparison.waiting.len() >= STEPS_MAX {
                 comparison.price_waiting(walk)?;
             }
             Ok(true)
-        })
-    })?;
-    comparison.price_waiting(walk)?;
-    comparison.end_account();
-    Ok(comparison.report)
+        })?;
+        comparison.price_waiting(walk)?;
+        Ok(comparison.ended())
+    };
+    pages::each(ledger, job, since, visit, |came| report.merge(came))?;
+    Ok(report)
 }
 
 struct Comparison<'a> {
     trial: &'a Trial<'a>,
-    slot: &'a Arc<str>,
-    plugin_name: &'a Arc<str>,
-    period: (Timestamp, Timestamp),
+    asked: &'a Asked,
     waiting: Vec<Step>,
     charges_waiting: usize,
-    /// The account that is being followed.
-    track: Option<Track>,
+    /// The accounts that are being followed, by their index in the page.
+    tracks: Vec<Track>,
     report: PricingReport,
 }
 
-/// What waits to be gone through, in order.
-enum Step {
-    /// Another account begins.
-    Account(Arc<str>),
-    /// Something was recorded, which may be a charge to be priced again.
-    Entry(Moment, Option<Box<Charge>>),
+/// What waits to be gone through, in order: something that was recorded of an account, which may be a charge to be priced
+/// again.
+struct Step {
+    index: usize,
+    moment: Moment,
+    charge: Option<Charge>,
 }
 
 /// What matters of an entry for what is left.
@@ -106,9 +101,9 @@ struct Charge {
 }
 
 impl Comparison<'_> {
-    fn take(&mut self, walk: &Walk<'_>, account: &Account, recorded: &Recorded) -> Result<(), Ended> {
+    fn take(&mut self, walk: &Walk<'_>, index: usize, account: &Account, recorded: &Recorded) -> Result<(), Ended> {
         let entry = &recorded.sealed.entry;
-        let charge = self.charge(walk, account, recorded)?.map(Box::new);
+        let charge = self.charge(walk, account, recorded)?;
         self.charges_waiting += usize::from(charge.is_some());
         let spendable = recorded.notes.spendable;
         // An account that never had anything did not run out of it.
@@ -122,12 +117,12 @@ impl Comparison<'_> {
             is_out: is_short || (takes && !spendable.is_positive()),
             is_within: self.is_in_period(entry.recorded_at),
         };
-        self.waiting.push(Step::Entry(moment, charge));
+        self.waiting.push(Step { index, moment, charge });
         Ok(())
     }
 
     fn is_in_period(&self, at: Timestamp) -> bool {
-        (self.period.0..self.period.1).contains(&at)
+        (self.asked.from..self.asked.to).contains(&at)
     }
 
     /// The charge to be priced, if this is one, or the end of a hold that was settled.
@@ -156,73 +151,55 @@ impl Comparison<'_> {
     /// Whether the plugin configuration prices such a charge now. Where no rule is left for it, what priced it says.
     fn is_of_slot(&self, charge: &Concluded<'_>) -> bool {
         match self.trial.releases.slot_for(charge.plan, charge.activity, charge.model.map(|model| &**model)) {
-            Some(slot) => slot == self.slot,
-            None => charge.rating.plugin == *self.plugin_name,
+            Some(slot) => *slot == self.asked.slot,
+            None => charge.rating.plugin == self.asked.plugin,
         }
     }
 
     fn price_waiting(&mut self, walk: &mut Walk<'_>) -> Result<(), Ended> {
         let waiting = std::mem::take(&mut self.waiting);
         self.charges_waiting = 0;
-        let charges =
-            waiting.iter().filter_map(|step| if let Step::Entry(_, charge) = step { charge.as_ref() } else { None });
+        let charges = waiting.iter().filter_map(|step| step.charge.as_ref());
         let events: Vec<&UsageEvent> = charges.map(|charge| &charge.event).collect();
         let quotes = if events.is_empty() { Vec::new() } else { self.trial.plugin.price_all(&events) };
+        walk.job().progress.charges_done(quotes.len());
         let mut quotes = quotes.into_iter();
-        for step in waiting {
-            match step {
-                Step::Account(account) => {
-                    self.end_account();
-                    self.track = Some(Track::new(account));
-                }
-                Step::Entry(moment, charge) => {
-                    let id = charge.as_ref().map(|charge| charge.id);
-                    let quote = charge.as_ref().and_then(|_| quotes.next());
-                    let more_micros = match charge.zip(quote) {
-                        Some((charge, quote)) => {
-                            walk.job().progress.charge_done();
-                            self.judge(*charge, quote)
-                        }
-                        None => 0,
-                    };
-                    if let Some(track) = &mut self.track {
-                        track.pass(&moment, id, more_micros);
-                    }
-                }
+        for Step { index, moment, charge } in waiting {
+            let id = charge.as_ref().map(|charge| charge.id);
+            let quote = charge.as_ref().and_then(|_| quotes.next());
+            let more_micros = charge.zip(quote).map_or(0, |(charge, quote)| self.judge(index, charge, quote));
+            if let Some(track) = self.tracks.get_mut(index) {
+                track.pass(&moment, id, more_micros);
             }
         }
         walk.rest()
     }
 
     /// Counts what came of a charge, and gives by how much more it would have cost.
-    fn judge(&mut self, charge: Charge, quote: Result<Quote, PricingError>) -> i128 {
+    fn judge(&mut self, index: usize, charge: Charge, quote: Result<Quote, PricingError>) -> i128 {
         let Charge { id, old, is_erased, event } = charge;
         // The machine may have been busy elsewhere: what is no price is tried once more, by itself.
         let quote = match quote {
             Err(PricingError::Failed(..)) => self.trial.plugin.price(&event),
             quote => quote,
         };
+        let is_failed = matches!(quote, Err(PricingError::Failed(..)));
         let priced = match quote {
-            Ok(quote) => sum(&quote).ok_or_else(|| "comes to more than any account can hold".to_owned()),
-            Err(PricingError::Failed(failure, _)) => {
-                self.report.failed += 1;
-                self.report.failed_micros += i128::from(old.micros());
-                self.report.add_reason(format!("fails: {}", failure.name()), id, old);
-                return 0;
-            }
-            Err(PricingError::Unpriced { unit: Some(unit), .. }) => Err(format!("has no price for the unit {unit}")),
-            Err(PricingError::Unpriced { model: Some(model), .. }) => {
-                Err(format!("has no price for the model {model}"))
-            }
-            Err(PricingError::Unpriced { activity, .. }) => Err(format!("has no price for {activity} without a model")),
-            Err(PricingError::InvalidUsage(reason)) => Err(format!("refuses the usage: {reason}")),
+            Ok(quote) => sum(&quote).ok_or_else(|| BEYOND_AMOUNTS.to_owned()),
+            Err(error) => Err(no_price(&error)),
         };
         let new = match priced {
             Ok(new) => new,
             Err(reason) => {
-                self.report.refused += 1;
-                self.report.refused_micros += i128::from(old.micros());
-                self.report.add_reason(reason, id, old);
+                let report = &mut self.report;
+                let (charges, micros) = if is_failed {
+                    (&mut report.failed, &mut report.failed_micros)
+                } else {
+                    (&mut report.refused, &mut report.refused_micros)
+                };
+                *charges += 1;
+                *micros += i128::from(old.micros());
+                report.add_reason(reason, id, old);
                 return 0;
             }
         };
@@ -230,7 +207,7 @@ impl Comparison<'_> {
             self.report.erased.add(old, new);
             return 0;
         }
-        if let Some(track) = &mut self.track {
+        if let Some(track) = self.tracks.get_mut(index) {
             track.sums.add(old, new);
         }
         let UsageEvent { account, activity, agent, model, occurred_at, .. } = event;
@@ -238,13 +215,16 @@ impl Comparison<'_> {
         i128::from(new.micros()) - i128::from(old.micros())
     }
 
-    fn end_account(&mut self) {
-        let Some(track) = self.track.take() else { return };
-        self.report.accounts.add(&track.account, track.sums);
-        self.report.ran_out += u64::from(track.ran_out_at.is_some());
-        if let Some(run_out) = track.run_out {
-            self.report.add_run_out(RunOut { ran_out_at: track.ran_out_at, ..run_out });
+    /// What was found, when all accounts of the page have been gone through.
+    fn ended(mut self) -> PricingReport {
+        for track in self.tracks {
+            self.report.accounts.add(&track.account, track.sums);
+            self.report.ran_out += u64::from(track.ran_out_at.is_some());
+            if let Some(run_out) = track.run_out {
+                self.report.add_run_out(RunOut { ran_out_at: track.ran_out_at, ..run_out });
+            }
         }
+        self.report
     }
 }
 

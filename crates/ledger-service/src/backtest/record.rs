@@ -143,12 +143,12 @@ impl Records {
         let unwritable = |error| ServiceError::Internal { detail: format!("a backtest cannot be recorded: {error}") };
         let value = serde_json::to_string(&record).map_err(unwritable)?;
         let written = |key: &Arc<str>, value| SystemRecord { topic: TOPIC.into(), key: key.clone(), value };
-        let mut system = vec![written(&job.id, Some(value.into()))];
+        let mut system = vec![written(&job.asked.id, Some(value.into()))];
         let oldest = self.all.keys().next().filter(|_| self.all.len() >= KEPT).cloned();
         system.extend(oldest.iter().map(|(_, key)| written(key, None)));
         store.commit(Batch { accounts: Vec::new(), system })?;
         oldest.map(|oldest| self.all.remove(&oldest));
-        self.all.insert((record.ended_at_ms, job.id.clone()), record);
+        self.all.insert((record.ended_at_ms, job.asked.id.clone()), record);
         Ok(())
     }
 

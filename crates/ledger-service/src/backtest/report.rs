@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How many names a breakdown tells apart.
-const NAMES_MAX: usize = 200;
+pub(super) const NAMES_MAX: usize = 200;
 /// How many accounts are told apart: those that change most.
-const ACCOUNTS_MAX: usize = 100;
+pub(super) const ACCOUNTS_MAX: usize = 100;
 /// How many of the largest changes are kept.
-const CHANGES_MAX: usize = 100;
+pub(super) const CHANGES_MAX: usize = 100;
 /// How many accounts that would have run out are listed.
-const RUN_OUTS_MAX: usize = 1000;
+pub(super) const RUN_OUTS_MAX: usize = 1000;
 /// How many reasons for refusals are told apart.
-const REASONS_MAX: usize = 50;
+pub(super) const REASONS_MAX: usize = 50;
 
 /// The bounds of the histogram, in percent of the old price: below 0, what became cheaper by more than that; above 0, what
 /// became dearer by more than that.
@@ -117,9 +117,14 @@ impl AccountGroups {
         self.dearer += u64::from(sums.difference_micros() > 0);
         self.cheaper += u64::from(sums.difference_micros() < 0);
         self.change_e4_max = self.change_e4_max.max(sums.change_e4());
+        self.keep_largest(account.clone(), sums);
+    }
+
+    /// Tells an account apart, unless so many change more.
+    pub(super) fn keep_largest(&mut self, account: Arc<str>, sums: PriceSums) {
         let size = |sums: &PriceSums| sums.difference_micros().unsigned_abs();
         let at = self.largest.partition_point(|(_, known)| size(known) >= size(&sums));
-        self.largest.insert(at, (account.clone(), sums));
+        self.largest.insert(at, (account, sums));
         if self.largest.len() > ACCOUNTS_MAX
             && let Some((_, least)) = self.largest.pop()
         {
@@ -150,7 +155,7 @@ pub struct Change {
 }
 
 impl Change {
-    fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.old.micros().abs_diff(self.new.micros())
     }
 }
@@ -252,14 +257,7 @@ impl PricingReport {
     }
 
     pub(crate) fn add_reason(&mut self, reason: String, charge: Id, old: Amount) {
-        let reason = if self.reasons.len() < REASONS_MAX || self.reasons.contains_key(&reason) {
-            reason
-        } else {
-            "for other reasons".to_owned()
-        };
-        let unpriced = self.reasons.entry(reason).or_insert(Unpriced { charges: 0, old_micros: 0, example: charge });
-        unpriced.charges += 1;
-        unpriced.old_micros += i128::from(old.micros());
+        self.merge_reason(reason, Unpriced { charges: 1, old_micros: i128::from(old.micros()), example: charge });
     }
 
     pub(crate) fn add_run_out(&mut self, run_out: RunOut) {
@@ -359,10 +357,7 @@ impl ThrottlingReport {
     pub(crate) fn add_denied(&mut self, denied: DeniedRequest) {
         self.denied += 1;
         let at = denied.at;
-        let other: Arc<str> = "other".into();
-        let is_known = self.rules.len() < NAMES_MAX || self.rules.contains_key(&denied.rule);
-        let rule = if is_known { denied.rule.clone() } else { other };
-        self.rules.entry(rule).or_insert(Denials { requests: 0, first: at, last: at }).add(at);
+        self.merge_rule(denied.rule.clone(), Denials { requests: 1, first: at, last: at });
         let place = self.first.partition_point(|known| known.at <= at);
         if place < CHANGES_MAX {
             self.first.insert(place, denied);

@@ -5,64 +5,72 @@
 //! that would not have been opened is not open. What came before the period counts as it happened, as far back as the
 //! longest window reaches.
 
-use super::job::Ended;
+use super::job::{Ended, Job};
+use super::pages;
 use super::report::{Denials, DeniedRequest, ThrottlingReport, count_denial};
 use super::walk::Walk;
 use crate::holds::event;
+use crate::ledger::Ledger;
 use crate::ports::throttling::{Action, Asked, Decision, Measure, Reading, ThrottlingPlugin};
 use crate::rated::rated;
 use crate::releases::{Policy, Releases};
 use crate::reprice::details;
-use crate::throttle::{CounterKey, Sliding, remaining_permille};
+use crate::throttle::{
+    COUNTERS_PER_ACCOUNT_MAX, CounterKey, Debited, Sliding, as_reading, open_holds, remaining_permille,
+};
 use ledger_core::{Account, Amount, Body, Id, IdKind, Sealed, Timestamp, UsageEvent, apply};
 use ledger_store::{Recorded, StoreError};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 
-/// How many counters an account may have; those beyond it share one, as they do where requests are throttled.
-const COUNTERS_MAX: usize = 10_000;
 /// The furthest back that anything counts before the period.
 const WARM_UP_MS_MAX: i64 = 35 * 86_400_000;
 
 /// Goes through everything of the job.
 pub(super) fn decide(
-    walk: &mut Walk<'_>,
+    ledger: &Ledger,
+    job: &Job,
     plugin: &dyn ThrottlingPlugin,
     releases: &Releases,
 ) -> Result<ThrottlingReport, Ended> {
-    let job = walk.job();
+    let (from, to) = (job.asked.from, job.asked.to);
     let longest_ms = plugin.windows().iter().map(|window| i64::from(window.seconds).saturating_mul(1000)).max();
-    let since = job.from.plus_millis(-longest_ms.unwrap_or(0).min(WARM_UP_MS_MAX));
-    let policies = Policies::of(&job.slot, releases);
+    let since = from.plus_millis(-longest_ms.unwrap_or(0).min(WARM_UP_MS_MAX));
+    let policies = Policies::of(&job.asked.slot, releases);
     let mut report = ThrottlingReport {
         policies: policies.all.iter().map(|policy| policy.name.clone()).collect(),
         is_everywhere: policies.is_everywhere,
         ..ThrottlingReport::default()
     };
-    walk.accounts(since, |walk, account| {
-        let mut replay = Replay {
-            plugin,
-            policies: &policies,
-            from: job.from,
-            account: walk.account_before(account, since)?,
-            counters: FxHashMap::default(),
-            denied_holds: FxHashSet::default(),
-            denials: None,
-            report: &mut report,
-        };
-        walk.entries(account, since, |walk, recorded| {
-            if recorded.sealed.entry.recorded_at >= job.to {
-                return Ok(false);
+    let visit = |walk: &mut Walk<'_>, page: &[Arc<Account>]| {
+        let mut report = ThrottlingReport::default();
+        for account in page {
+            let mut replay = Replay {
+                plugin,
+                policies: &policies,
+                from,
+                account: walk.account_before(account, since)?,
+                counters: FxHashMap::default(),
+                denied_holds: FxHashSet::default(),
+                denials: None,
+                report: &mut report,
+            };
+            walk.entries(account, since, |walk, recorded| {
+                if recorded.sealed.entry.recorded_at >= to {
+                    return Ok(false);
+                }
+                replay.take(walk, &account.id, recorded)?;
+                walk.rest_now_and_then()?;
+                Ok(true)
+            })?;
+            if let Some(denials) = replay.denials {
+                report.add_account(&account.id, denials);
             }
-            replay.take(walk, &account.id, recorded)?;
-            walk.rest_now_and_then()?;
-            Ok(true)
-        })?;
-        if let Some(denials) = replay.denials {
-            report.add_account(&account.id, denials);
+            job.progress.accounts_done(1);
         }
-        Ok(())
-    })?;
+        Ok(report)
+    };
+    pages::each(ledger, job, since, visit, |came| report.merge(came))?;
     Ok(report)
 }
 
@@ -128,7 +136,7 @@ impl Replay<'_> {
         let is_allowed = match self.request(walk, account_id, recorded)? {
             Some(request) => {
                 if request.action == Action::Charge {
-                    walk.job().progress.charge_done();
+                    walk.job().progress.charges_done(1);
                 }
                 let is_allowed = request.at < self.from || self.is_let_through(&request, sealed);
                 match (is_allowed, request.action) {
@@ -209,9 +217,10 @@ impl Replay<'_> {
             for window in self.plugin.windows() {
                 let key = CounterKey::new(policy, window, event);
                 readings.push(if window.measure == Measure::OpenHolds {
-                    open_holds(account, policy, &key, *at, &self.denied_holds)
+                    open_holds(&key, policy, account, *at, |hold| !self.denied_holds.contains(&hold.sequence))
                 } else {
-                    self.counters.get_mut(&key).map_or_else(Reading::default, |counter| read(counter, *at))
+                    let counter = self.counters.get_mut(&key);
+                    counter.map_or_else(Reading::default, |counter| as_reading(counter.read(at.millis())))
                 });
             }
             match self.plugin.decide(&asked, &readings) {
@@ -257,18 +266,10 @@ impl Replay<'_> {
     /// Counts what an entry debited.
     fn count_credits(&mut self, sealed: &Sealed) {
         let entry = &sealed.entry;
-        let (plan, names) = match &entry.body {
-            Body::Charge(charge) => (&charge.plan, (&charge.activity, charge.agent.as_ref(), charge.model.as_ref())),
-            Body::Settle(settle) if !self.denied_holds.contains(&settle.hold) => {
-                let terms = &settle.terms;
-                (&terms.plan, (&terms.activity, terms.agent.as_ref(), terms.model.as_ref()))
-            }
-            _ => return,
-        };
-        // A final settle that gives something back debits nothing.
-        let micros = u64::try_from(entry.credits.micros().saturating_neg()).unwrap_or(0);
-        if micros > 0 {
-            self.count(Measure::MicroCreditsSpent, plan, names, entry.recorded_at, micros);
+        let is_denied = matches!(&entry.body, Body::Settle(settle) if self.denied_holds.contains(&settle.hold));
+        let debited = Debited::by(entry).filter(|debited| debited.micros > 0 && !is_denied);
+        if let Some(Debited { plan, activity, agent, model, micros }) = debited {
+            self.count(Measure::MicroCreditsSpent, plan, (activity, agent, model), entry.recorded_at, micros);
         }
     }
 
@@ -283,32 +284,15 @@ impl Replay<'_> {
         for policy in self.policies.about(plan, activity) {
             for window in self.plugin.windows().iter().filter(|window| window.measure == measure) {
                 let key = CounterKey::named(policy, window, activity, agent, model);
-                if self.counters.len() >= COUNTERS_MAX && !self.counters.contains_key(&key) {
+                if self.counters.len() >= COUNTERS_PER_ACCOUNT_MAX && !self.counters.contains_key(&key) {
                     self.counters.retain(|_, counter| !counter.is_empty(at.millis()));
                 }
-                let is_full = self.counters.len() >= COUNTERS_MAX && !self.counters.contains_key(&key);
+                let is_full = self.counters.len() >= COUNTERS_PER_ACCOUNT_MAX && !self.counters.contains_key(&key);
                 let key = if is_full { key.shared() } else { key };
                 self.counters.entry(key).or_insert_with(|| Sliding::new(window.seconds)).add(at.millis(), count);
             }
         }
     }
-}
-
-fn read(counter: &mut Sliding, at: Timestamp) -> Reading {
-    let (value, resets_in_ms) = counter.read(at.millis());
-    Reading { value, resets_in_ms: u32::try_from(resets_in_ms.max(0)).unwrap_or(u32::MAX) }
-}
-
-fn open_holds(account: &Account, policy: &Policy, key: &CounterKey, at: Timestamp, denied: &FxHashSet<u64>) -> Reading {
-    let is_counted = |hold: &&Arc<ledger_core::Hold>| {
-        let terms = &hold.terms;
-        hold.expires_at > at
-            && !denied.contains(&hold.sequence)
-            && policy.is_about(&terms.activity)
-            && key.is_of(&terms.activity, terms.agent.as_ref(), terms.model.as_ref())
-    };
-    let open = account.holds.iter().filter(is_counted).count();
-    Reading { value: u64::try_from(open).unwrap_or(u64::MAX), resets_in_ms: 0 }
 }
 
 /// The account after its next entry.

@@ -1,19 +1,19 @@
-//! The way through the journal: account by account, each oldest entry first, by pages, at the job's pace.
+//! The way of one thread through the journal: what was recorded of an account, oldest first, by pages, at the job's pace.
 //!
-//! Between two pages nothing is held, and the thread rests for as long as the job's share of a core asks. The ledger may
+//! Between two pages nothing is held, and the thread rests for as long as its part of the job's share asks. The ledger may
 //! close meanwhile: each read first makes sure that it has not.
 
 use super::job::{Ended, Job};
 use crate::ledger::Ledger;
 use ledger_core::{Account, AccountNumber, Timestamp};
-use ledger_store::{AccountQuery, EntryQuery, LedgerStore, Recorded, StoreError};
+use ledger_store::{LedgerStore, Recorded, StoreError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many accounts are read at once: few, since commits wait for the lock under which they are read.
-const PAGE_ACCOUNTS: usize = 64;
 /// How many entries are read at once.
 const PAGE_ENTRIES: u64 = 256;
+/// How many entries of several accounts are read at once, of each account as many as of another.
+const SLICE_ENTRIES: u64 = 4096;
 /// For how long it works between two rests, where something takes long.
 const WORK_MAX: Duration = Duration::from_millis(20);
 
@@ -45,75 +45,20 @@ impl<'a> Walk<'a> {
         if self.worked_since.elapsed() < WORK_MAX { Ok(()) } else { self.rest() }
     }
 
+    /// How many accounts there are, where that is known without counting.
+    pub(super) fn accounts_known(&self) -> Option<usize> {
+        self.ledger.open_holds().and_then(|sums| usize::try_from(sums.accounts).ok())
+    }
+
     /// One entry of an account.
     pub(super) fn entry(&self, account: AccountNumber, sequence: u64) -> Result<Option<Arc<Recorded>>, Ended> {
         self.read(|store| store.entry(account, sequence))
     }
 
     /// Reads, unless the ledger has been closed.
-    fn read<T>(&self, read: impl FnOnce(&dyn LedgerStore) -> Result<T, StoreError>) -> Result<T, Ended> {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&dyn LedgerStore) -> Result<T, StoreError>) -> Result<T, Ended> {
         let _open = self.ledger.backtests().still_open()?;
         Ok(read(self.ledger.store())?)
-    }
-
-    /// Visits every account of the job of which anything was recorded at `since` or later.
-    pub(super) fn accounts(
-        &mut self,
-        since: Timestamp,
-        mut visit: impl FnMut(&mut Self, &Account) -> Result<(), Ended>,
-    ) -> Result<(), Ended> {
-        let job = self.job;
-        if let Some(named) = &job.accounts {
-            job.progress.expect_accounts(named.len());
-            for number in named.values() {
-                if let Some(account) = self.read(|store| store.account_by_number(*number))? {
-                    self.account(&account, since, &mut visit)?;
-                }
-            }
-            return Ok(());
-        }
-        let known = self.ledger.open_holds().and_then(|sums| usize::try_from(sums.accounts).ok());
-        let total = match known {
-            Some(known) => known,
-            None => self.pages(|_, page| Ok(page.len()))?,
-        };
-        job.progress.expect_accounts(total);
-        self.pages(|walk, page| {
-            page.iter().try_for_each(|account| walk.account(account, since, &mut visit))?;
-            Ok(page.len())
-        })?;
-        Ok(())
-    }
-
-    fn account(
-        &mut self,
-        account: &Account,
-        since: Timestamp,
-        visit: &mut impl FnMut(&mut Self, &Account) -> Result<(), Ended>,
-    ) -> Result<(), Ended> {
-        if account.last_at >= since {
-            visit(self, account)?;
-        }
-        self.job.progress.account_done();
-        Ok(())
-    }
-
-    /// Goes through all accounts, and gives the sum of what each page came to.
-    fn pages(
-        &mut self,
-        mut each: impl FnMut(&mut Self, &[Arc<Account>]) -> Result<usize, Ended>,
-    ) -> Result<usize, Ended> {
-        let mut query = AccountQuery { limit: PAGE_ACCOUNTS, ..AccountQuery::default() };
-        let mut sum = 0;
-        loop {
-            let page = self.read(|store| store.accounts(&query))?;
-            sum += each(self, &page)?;
-            self.rest()?;
-            match page.last() {
-                Some(last) if page.len() == PAGE_ACCOUNTS => query.after = Some(last.id.to_string()),
-                _ => return Ok(sum),
-            }
-        }
     }
 
     /// Visits what was recorded of an account from `since` on, oldest first, until the visitor says that it is enough.
@@ -126,7 +71,8 @@ impl<'a> Walk<'a> {
         let mut start = self.first_since(account, since)?;
         while start <= account.sequence {
             let end = start.saturating_add(PAGE_ENTRIES).min(account.sequence + 1);
-            for recorded in self.block(account, start, end)?.iter().rev() {
+            let page = self.read(|store| store.stretches(&[(account.number, start..=end - 1)]))?;
+            for recorded in page.iter().flatten() {
                 if !visit(self, recorded)? {
                     return Ok(());
                 }
@@ -137,27 +83,55 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Visits what was recorded of several accounts from `since` on, each oldest first, with its index: a bit of each at a
+    /// time, since what many accounts did at about the same time lies together. The visitor says for each entry whether
+    /// it wants more of that account.
+    pub(super) fn entries_together(
+        &mut self,
+        accounts: &[Arc<Account>],
+        since: Timestamp,
+        mut visit: impl FnMut(&mut Self, usize, &Arc<Recorded>) -> Result<bool, Ended>,
+    ) -> Result<(), Ended> {
+        // The accounts of which more is wanted, each with the next sequence.
+        let mut left: Vec<(usize, u64)> = Vec::with_capacity(accounts.len());
+        for (index, account) in accounts.iter().enumerate() {
+            left.push((index, self.first_since(account, since)?));
+        }
+        left.retain(|(index, start)| *start <= accounts[*index].sequence);
+        self.job.progress.accounts_done(accounts.len() - left.len());
+        while !left.is_empty() {
+            let each = SLICE_ENTRIES.div_ceil(u64::try_from(left.len()).unwrap_or(1)).max(1);
+            let end_of = |(index, start): &(usize, u64)| start.saturating_add(each - 1).min(accounts[*index].sequence);
+            let wanted: Vec<_> = left.iter().map(|part| (accounts[part.0].number, part.1..=end_of(part))).collect();
+            let slice = self.read(|store| store.stretches(&wanted))?;
+            self.rest()?;
+            let mut still_left = Vec::with_capacity(left.len());
+            for (part, entries) in left.iter().zip(slice) {
+                let (index, end) = (part.0, end_of(part));
+                let mut wants_more = end < accounts[index].sequence;
+                if !wants_more {
+                    self.job.progress.accounts_done(1);
+                }
+                for recorded in &entries {
+                    if !visit(self, index, recorded)? {
+                        self.job.progress.accounts_done(usize::from(wants_more));
+                        wants_more = false;
+                        break;
+                    }
+                }
+                if wants_more {
+                    still_left.push((index, end + 1));
+                }
+            }
+            left = still_left;
+        }
+        Ok(())
+    }
+
     /// The account as it was before anything was recorded at `since` or later; `None` where it had not begun.
     pub(super) fn account_before(&self, account: &Account, since: Timestamp) -> Result<Option<Account>, Ended> {
         let past = self.read(|store| store.account_at(account.number, since.plus_millis(-1)))?;
         Ok(past.map(|past| (*past).clone()))
-    }
-
-    /// The entries with sequences in [start, end), newest first.
-    fn block(&self, account: &Account, start: u64, end: u64) -> Result<Vec<Arc<Recorded>>, Ended> {
-        let mut found = Vec::new();
-        let mut before = end;
-        while before > start {
-            let limit = usize::try_from(before - start).unwrap_or(usize::MAX);
-            let query = EntryQuery { before: Some(before), limit, ..EntryQuery::default() };
-            let page = self.read(|store| store.entries(account.number, &query))?;
-            found.extend(page.entries.into_iter().filter(|recorded| recorded.sealed.entry.sequence >= start));
-            match page.next {
-                Some(next) if next < before => before = next,
-                _ => break,
-            }
-        }
-        Ok(found)
     }
 
     /// The sequence of the first entry that was recorded at an instant or later; one past the last where there is none.

@@ -3,7 +3,7 @@
 //! Events wait in a bounded queue; what does not fit is counted and not priced, since no request waits for a candidate. One
 //! thread prices them, and rests for as long as it worked, so that a candidate takes half a core at most.
 
-use crate::charges::sum;
+use crate::charges::{BEYOND_AMOUNTS, no_price, sum};
 use crate::ports::{PricingError, PricingPlugin};
 use crate::releases::set::Pair;
 use ledger_core::{Amount, Quantity, Timestamp, UsageEvent};
@@ -161,15 +161,10 @@ impl ShadowReport {
     fn add(&mut self, priced: Priced, candidate: Result<crate::ports::Quote, PricingError>) {
         let Priced { event, live } = priced;
         self.events += 1;
+        self.failed += u64::from(matches!(candidate, Err(PricingError::Failed(..))));
         let candidate = match candidate {
-            Ok(quote) => sum(&quote).ok_or_else(|| "is beyond the range of amounts".to_owned()),
-            Err(PricingError::Unpriced { unit: Some(unit), .. }) => Err(format!("has no price for {unit}")),
-            Err(PricingError::Unpriced { .. }) => Err("has no price for the model".to_owned()),
-            Err(PricingError::InvalidUsage(reason)) => Err(format!("refuses the usage: {reason}")),
-            Err(PricingError::Failed(failure, _)) => {
-                self.failed += 1;
-                Err(format!("fails: {}", failure.name()))
-            }
+            Ok(quote) => sum(&quote).ok_or_else(|| BEYOND_AMOUNTS.to_owned()),
+            Err(error) => Err(no_price(&error)),
         };
         match &candidate {
             Ok(amount) => {

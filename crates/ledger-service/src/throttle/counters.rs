@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// How many counters an account may have. Agents and models are names that callers make up: those beyond it share one.
-const COUNTERS_PER_ACCOUNT_MAX: usize = 10_000;
+pub(crate) const COUNTERS_PER_ACCOUNT_MAX: usize = 10_000;
 
 /// How much may wait to be counted on an account before the writer counts it itself, where nobody reads.
 const SPENT_WAITING_MAX: usize = 256;
@@ -101,7 +101,33 @@ struct Credits {
     up_to: u64,
 }
 
-/// Something that was debited.
+/// What an entry debited for something that policies are asked about.
+pub(crate) struct Debited<'a> {
+    pub(crate) plan: &'a Arc<str>,
+    pub(crate) activity: &'a Arc<str>,
+    pub(crate) agent: Option<&'a Arc<str>>,
+    pub(crate) model: Option<&'a Arc<str>>,
+    pub(crate) micros: u64,
+}
+
+impl<'a> Debited<'a> {
+    /// `None` where an entry is about nothing of the kind.
+    pub(crate) fn by(entry: &'a Entry) -> Option<Self> {
+        let (plan, activity, agent, model) = match &entry.body {
+            Body::Charge(charge) => (&charge.plan, &charge.activity, &charge.agent, &charge.model),
+            Body::Settle(settle) => {
+                let terms = &settle.terms;
+                (&terms.plan, &terms.activity, &terms.agent, &terms.model)
+            }
+            _ => return None,
+        };
+        // A final settle that gives something back debits nothing.
+        let micros = u64::try_from(entry.credits.micros().saturating_neg()).unwrap_or(0);
+        Some(Self { plan, activity, agent: agent.as_ref(), model: model.as_ref(), micros })
+    }
+}
+
+/// Something that was debited, kept until it is counted.
 #[derive(Clone, Debug)]
 struct Spent {
     sequence: u64,
@@ -114,19 +140,14 @@ struct Spent {
 
 impl Spent {
     fn of(entry: &Entry) -> Option<Self> {
-        let (activity, agent, model) = match &entry.body {
-            Body::Charge(charge) => (&charge.activity, &charge.agent, &charge.model),
-            Body::Settle(settle) => (&settle.terms.activity, &settle.terms.agent, &settle.terms.model),
-            _ => return None,
-        };
+        let Debited { activity, agent, model, micros, .. } = Debited::by(entry)?;
         Some(Self {
             sequence: entry.sequence,
             at: entry.recorded_at,
-            // A final settle that gives something back debits nothing.
-            micros: u64::try_from(entry.credits.micros().saturating_neg()).unwrap_or(0),
+            micros,
             activity: activity.clone(),
-            agent: agent.clone(),
-            model: model.clone(),
+            agent: agent.cloned(),
+            model: model.cloned(),
         })
     }
 }

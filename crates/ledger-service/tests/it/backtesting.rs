@@ -511,3 +511,51 @@ async fn credits_and_holds_that_would_have_been_denied_do_not_count() {
     let denied: Vec<String> = report.first.iter().map(|denied| denied.id.to_string()).collect();
     assert_eq!((report.denied, denied), (2, vec!["ho_1_10".to_owned(), "ho_1_11".to_owned()]));
 }
+
+/// Some pages of accounts, with more models and changes than a report tells apart, and of equal size.
+async fn many_accounts() -> Kit {
+    let kit = Kit::new();
+    for n in 0..270 {
+        let account = format!("a{n}");
+        kit.open_account(&account, "pro").await;
+        for event in 0..1 + n % 3 {
+            let model = Some(format!("m{n}").into());
+            charge(&kit, ChargeInput { model, ..messages(&account, &format!("{n}-{event}"), 1 + n % 5) }).await;
+        }
+    }
+    kit.wait_ms(1);
+    kit
+}
+
+#[tokio::test]
+async fn a_report_is_the_same_however_many_threads_made_it() {
+    let kit = many_accounts().await;
+    let asked = input(&kit, "times 3").await;
+    let with = |cpu_percent| BacktestInput { cpu_percent: Some(cpu_percent), ..asked.clone() };
+    let one = priced(&kit, with(100)).await;
+    assert_eq!((one.compared.charges, one.accounts.accounts), (540, 270));
+    assert_eq!((one.models.named.len(), one.accounts.largest.len(), one.changes.len()), (200, 100, 100));
+    for cpu_percent in [101, 200, 800] {
+        assert_eq!(priced(&kit, with(cpu_percent)).await, one, "{cpu_percent} %");
+    }
+    let all: Vec<std::sync::Arc<str>> = (0..270).map(|n| format!("a{n}").into()).collect();
+    assert_eq!(priced(&kit, BacktestInput { accounts: Some(all), ..with(400) }).await, one);
+
+    without_policies(&kit);
+    let digest = Some(upload(&kit, "at-most", "at most 1 requests account 60").await);
+    let denied = |cpu_percent| BacktestInput {
+        plugin: "at-most".to_owned(),
+        digest,
+        cpu_percent: Some(cpu_percent),
+        ..BacktestInput::default()
+    };
+    let one = ended(&kit, denied(100)).await.report;
+    let found = match one.as_deref() {
+        Some(Report::Throttling(report)) => report,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((found.requests, found.denied, found.accounts_denied), (540, 270, 180));
+    for cpu_percent in [200, 800] {
+        assert_eq!(ended(&kit, denied(cpu_percent)).await.report, one, "{cpu_percent} %");
+    }
+}

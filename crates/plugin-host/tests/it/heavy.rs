@@ -207,6 +207,11 @@ fn state_that_is_kept_in_javascript_is_found_by_sampling() {
     assert_eq!(answers[..64], (1..=64).collect::<Vec<i64>>());
     assert_eq!(answers[64..], [1; 16]);
     assert!(plugin.keeps_state());
+    // Where every call is sampled, at the first that is not of a fresh instance.
+    let all = Limits { heavy: PATIENT, sample_one_in: 1, ..Limits::default() };
+    let plugin = misbehaving(&PluginHost::new(all, Some(cache())).unwrap());
+    let answers = [(); 3].map(|()| plugin.price(&counted).unwrap().items[0].credits.micros());
+    assert_eq!((answers, plugin.keeps_state()), ([1, 1, 1], true));
     // A batch in which it is found is priced again as a whole.
     let plugin = misbehaving(&host(PATIENT));
     let quotes = plugin.price_all(&vec![&counted; 70]);

@@ -5,7 +5,9 @@ use super::named;
 use crate::layers::is_shipped;
 use crate::node::Value;
 use crate::section::{Section, flag, positive_amount, text, whole};
-use crate::{CustomCredits, Events, Idempotency, Ledger, Pages, Plugins, Server, Storage, Webhooks, currencies};
+use crate::{
+    CustomCredits, Events, HeavyPlugins, Idempotency, Ledger, Pages, Plugins, Server, Storage, Webhooks, currencies,
+};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -189,5 +191,13 @@ pub(super) fn plugins(section: &mut Section<'_>) -> Plugins {
         memory_bytes: section.required("memory_mib", whole::<usize>(1..=4096)) << 20,
         // A guest runs on the stack of the thread that calls it, which has 2 MiB: beyond it the process would end.
         stack_bytes: section.required("stack_kib", whole::<usize>(16..=1024)) << 10,
+        sample_one_in: section.required("sample_one_in", whole(1..=1_000_000)),
+        heavy: HeavyPlugins {
+            fuel: section.required("heavy_fuel", whole(1..=1_000_000_000_000)),
+            deadline_ms: section.required("heavy_deadline_ms", whole(1..=60_000)),
+            memory_bytes: section.required("heavy_memory_mib", whole::<usize>(1..=4096)) << 20,
+            instances_max: section.required("heavy_instances", whole(1..=1024)),
+            calls_max: section.required("heavy_calls", whole(1..=1_000_000_000)),
+        },
     }
 }

@@ -57,6 +57,7 @@ fn described(config: &Config) -> Vec<String> {
         events,
         webhooks,
         plugins,
+        pages,
         plugin_configs,
         rate_cards,
         policies,
@@ -64,7 +65,8 @@ fn described(config: &Config) -> Vec<String> {
         packs,
         custom_credits,
     } = config;
-    let sections: [&dyn Debug; 8] = [server, storage, ledger, idempotency, events, webhooks, plugins, custom_credits];
+    let sections: [&dyn Debug; 9] =
+        [server, storage, ledger, idempotency, events, webhooks, plugins, pages, custom_credits];
     let mut lines: Vec<String> = sections.iter().map(|section| format!("{section:?}")).collect();
     let plugin_config = |c: &PluginConfig| {
         let demands = c.backtest.map(|backtest| format!(" demands {backtest:?}")).unwrap_or_default();

@@ -188,25 +188,36 @@ pub(crate) enum Mode {
     Share,
 }
 
-/// Which of a plugin's configurations in the server's file is meant.
+/// Which plugin, at which server.
 #[derive(Debug, Args)]
-pub(crate) struct Slot {
-    /// Where the server's configuration has more than one of this plugin: which
-    #[arg(long, value_name = "NAME")]
-    pub(crate) plugin_config: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Release {
+pub(crate) struct Of {
     /// The plugin
     #[arg(value_name = "NAME", value_parser = parse_name)]
     pub(crate) name: String,
+    /// Where the server's configuration has more than one of this plugin: which
+    #[arg(long, value_name = "NAME")]
+    pub(crate) plugin_config: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+/// What was pushed of it.
+#[derive(Debug, Args)]
+pub(crate) struct Version {
     /// The component [default: the project's, where the folder is one]
     #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
     pub(crate) digest: Option<Digest>,
     /// Its configuration [default: the project's, where the folder is one]
     #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
     pub(crate) config_digest: Option<Digest>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Release {
+    #[command(flatten)]
+    pub(crate) of: Of,
+    #[command(flatten)]
+    pub(crate) version: Version,
     /// For whom
     #[arg(long, value_enum, default_value = "live")]
     pub(crate) mode: Mode,
@@ -217,51 +228,32 @@ pub(crate) struct Release {
     /// Why, for whoever asks later
     #[arg(long)]
     pub(crate) reason: String,
-    #[command(flatten)]
-    pub(crate) slot: Slot,
-    #[command(flatten)]
-    pub(crate) at: At,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Rollback {
-    /// The plugin
-    #[arg(value_name = "NAME", value_parser = parse_name)]
-    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) of: Of,
     /// Why, for whoever asks later
     #[arg(long)]
     pub(crate) reason: Option<String>,
-    #[command(flatten)]
-    pub(crate) slot: Slot,
-    #[command(flatten)]
-    pub(crate) at: At,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Shadow {
-    /// The plugin
-    #[arg(value_name = "NAME", value_parser = parse_name)]
-    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) of: Of,
     /// End it
     #[arg(long)]
     pub(crate) end: bool,
-    #[command(flatten)]
-    pub(crate) slot: Slot,
-    #[command(flatten)]
-    pub(crate) at: At,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Backtest {
-    /// The plugin
-    #[arg(value_name = "NAME", value_parser = parse_name)]
-    pub(crate) name: String,
-    /// The component [default: the project's, where the folder is one]
-    #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
-    pub(crate) digest: Option<Digest>,
-    /// Its configuration [default: the project's, where the folder is one]
-    #[arg(long, value_name = "SHA256", value_parser = parse_digest)]
-    pub(crate) config_digest: Option<Digest>,
+    #[command(flatten)]
+    pub(crate) of: Of,
+    #[command(flatten)]
+    pub(crate) version: Version,
     /// From when on [default: 30 days before the end]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(crate) from: Option<Timestamp>,
@@ -271,13 +263,12 @@ pub(crate) struct Backtest {
     /// Which accounts, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_parser = parse_account)]
     pub(crate) accounts: Vec<String>,
+    /// How much of one of the server's cores it may take, in percent; above 100, a part of several [default: 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=800))]
+    pub(crate) cpu_percent: Option<u32>,
     /// Why, for whoever asks later
     #[arg(long)]
     pub(crate) reason: Option<String>,
-    #[command(flatten)]
-    pub(crate) slot: Slot,
-    #[command(flatten)]
-    pub(crate) at: At,
 }
 
 /// Names that are good for a plugin, a cargo package and a file.

@@ -1,7 +1,8 @@
 //! `purser plugin backtest`: has a server price what was charged before with another version, and waits for its report.
 
-use crate::plugin::args::Backtest;
+use crate::plugin::args::{Backtest, Of};
 use crate::plugin::format::thousands;
+use crate::plugin::push::TAKEN_WITHIN;
 use crate::plugin::server::{Server, meant, text};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,9 +17,9 @@ const WAIT_FIRST: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(arguments: &Backtest) -> anyhow::Result<ExitCode> {
-    let server = Server::new(&arguments.at)?;
-    let call = Call::post("/v1/backtests", &asked(arguments)?)?;
-    let what = format!("backtest {}", arguments.name);
+    let server = Server::new(&arguments.of.at)?;
+    let call = Call::post("/v1/backtests", &asked(arguments)?)?.with_patience(TAKEN_WITHIN);
+    let what = format!("backtest {}", arguments.of.name);
     let begun = server.ask_json(&what, &call)?;
     let id = begun["backtest"].as_str().context("the server names no backtest")?;
     eprintln!("backtest {id} runs at {}; ending this command does not end it", server.name());
@@ -37,11 +38,11 @@ pub(crate) fn run(arguments: &Backtest) -> anyhow::Result<ExitCode> {
 
 /// The body of the request.
 fn asked(arguments: &Backtest) -> anyhow::Result<Value> {
-    let Backtest { name, digest, config_digest, from, to, accounts, reason, slot, .. } = arguments;
-    let (digest, config_digest) = meant(*digest, *config_digest)?;
+    let Backtest { of: Of { name, plugin_config, .. }, version, from, to, accounts, cpu_percent, reason } = arguments;
+    let (digest, config_digest) = meant(version)?;
     let texts = [
         ("plugin", Some(name.clone())),
-        ("plugin_config", slot.plugin_config.clone()),
+        ("plugin_config", plugin_config.clone()),
         ("digest", digest),
         ("config_digest", config_digest),
         ("from", from.map(|from| from.to_string())),
@@ -52,6 +53,9 @@ fn asked(arguments: &Backtest) -> anyhow::Result<Value> {
         texts.into_iter().filter_map(|(member, text)| Some((member.to_owned(), text?.into()))).collect();
     if !accounts.is_empty() {
         body.insert("accounts".to_owned(), accounts.clone().into());
+    }
+    if let Some(percent) = cpu_percent {
+        body.insert("cpu_percent".to_owned(), (*percent).into());
     }
     Ok(Value::Object(body))
 }

@@ -11,6 +11,7 @@ use crate::plugin::project::Project;
 use anyhow::{Context, ensure};
 use ledger_core::Digest;
 use std::fs;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 pub(crate) fn run(arguments: &Build) -> anyhow::Result<()> {
@@ -38,8 +39,8 @@ pub(crate) fn run(arguments: &Build) -> anyhow::Result<()> {
 }
 
 /// Where a tool's own output goes: it is not what the command has to say, but whoever waits wants to see it.
-fn run_tool(command: &mut std::process::Command, what: &str, when_missing: &str) -> anyhow::Result<()> {
-    let status = match command.stdin(std::process::Stdio::null()).status() {
+fn run_tool(command: &mut Command, what: &str, when_missing: &str) -> anyhow::Result<()> {
+    let status = match command.stdin(Stdio::null()).stdout(std::io::stderr()).status() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => anyhow::bail!("{when_missing}"),
         status => status.with_context(|| format!("{what} cannot be started"))?,
     };

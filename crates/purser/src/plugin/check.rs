@@ -42,11 +42,12 @@ pub(crate) fn run(arguments: &Check) -> anyhow::Result<ExitCode> {
     let config = Configuration::read(config)?;
     let name = path.display().to_string();
     let host = host()?;
+    // What is heavy is compiled as it is looked at, and what is light afterwards.
+    let begun = Instant::now();
     let description = host.validate(&bytes).map_err(|rejected| anyhow!("{name} is refused: {rejected}"))?;
     if !arguments.json {
         print!("{}", described(&path, &description, &config));
     }
-    let begun = Instant::now();
     let plugin = prepare(&host, &name, &bytes, &config)?;
     let ready_after = begun.elapsed();
     let sampled = sample(&plugin);

@@ -12,6 +12,7 @@ use crate::plugin::test;
 use anyhow::{Context, ensure};
 use ledger_core::Amount;
 use plugin_host::PluginHost;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,7 @@ const SHOWN_MAX: usize = 40;
 struct Compared {
     line: usize,
     event: String,
+    model: Option<String>,
     old: Answer,
     new: Answer,
 }
@@ -45,6 +47,7 @@ pub(crate) fn run(arguments: &Diff) -> anyhow::Result<()> {
         .map(|(line, given)| Compared {
             line: *line,
             event: named(given),
+            model: given.event.model.as_ref().map(ToString::to_string),
             old: answer(&old, given),
             new: answer(&new, given),
         })
@@ -155,8 +158,32 @@ fn shown(compared: &[Compared], all: bool) -> String {
         let by = new.checked_sub(old).map(change).unwrap_or_default();
         let share = percent(old, new);
         text.push_str(&format!("in all, where both price: {old} credits before, {new} after, {by} ({share})\n"));
+        text.push_str(&by_model(compared));
     }
     text
+}
+
+/// What both price, by model.
+fn by_model(compared: &[Compared]) -> String {
+    let mut sums: BTreeMap<&str, (u64, Amount, Amount)> = BTreeMap::new();
+    for (model, (old, new)) in compared.iter().filter_map(|one| Some((one.model.as_deref(), one.credits()?))) {
+        let sum = sums.entry(model.unwrap_or("(none)")).or_default();
+        // All of them together have a sum, so that a part of them has one as well.
+        *sum = (sum.0 + 1, sum.1.checked_add(old).unwrap_or(sum.1), sum.2.checked_add(new).unwrap_or(sum.2));
+    }
+    let mut table = Table::new([
+        ("model", Align::Left),
+        ("events", Align::Right),
+        ("old", Align::Right),
+        ("new", Align::Right),
+        ("difference", Align::Right),
+        ("", Align::Right),
+    ]);
+    for (model, (events, old, new)) in sums {
+        let by = new.checked_sub(old).map(change).unwrap_or_default();
+        table.row([model.to_owned(), thousands(events), old.to_string(), new.to_string(), by, percent(old, new)]);
+    }
+    format!("\n{table}")
 }
 
 #[cfg(test)]
@@ -165,7 +192,8 @@ mod tests {
 
     fn compared(line: usize, old: &str, new: &str) -> Compared {
         let answer = |text: &str| text.parse().map_or_else(|_| Answer::Other(text.to_owned()), Answer::Credits);
-        Compared { line, event: format!("chat n={line}"), old: answer(old), new: answer(new) }
+        let model = (line > 1).then(|| "m".to_owned());
+        Compared { line, event: format!("chat n={line}"), model, old: answer(old), new: answer(new) }
     }
 
     #[test]
@@ -180,6 +208,10 @@ line  event     old                      new  difference
 
 2 of 3 events differ
 in all, where both price: 4 credits before, 4.5 after, +0.5 (+12.5 %)
+
+model   events  old  new  difference
+(none)       1    1  1.5        +0.5  +50.0 %
+m            1    3    3           0    0.0 %
 "
         );
         assert!(shown(&all, true).contains("chat n=2"));

@@ -51,9 +51,19 @@ pub(crate) fn run(arguments: &New) -> anyhow::Result<()> {
     println!("made {}: a plugin for {} in {}", folder.display(), word(kind), spoken(*lang));
     println!();
     println!("  cd {}", folder.display());
+    tools_of(*lang).iter().for_each(|line| println!("  {line}"));
     println!("  purser plugin build");
     println!("  purser plugin test");
     Ok(())
+}
+
+/// What installs the tools of a project that are not there with its language.
+fn tools_of(lang: Lang) -> &'static [&'static str] {
+    match lang {
+        Lang::Rust => &[],
+        Lang::Js => &["npm install"],
+        Lang::Python => &["python3 -m venv .venv", ".venv/bin/pip install -r requirements.txt"],
+    }
 }
 
 /// The word that an option takes for a value.

@@ -6,7 +6,12 @@ use crate::plugin::format::thousands;
 use crate::plugin::project::{Project, component};
 use crate::plugin::server::{Server, text};
 use anyhow::ensure;
+use std::time::Duration;
 use trace_replay::client::Call;
+
+/// How long a server may take over what was sent: it compiles a component before it answers, which is ten seconds of a
+/// core for one that brings a runtime along, and waits for its turn where others upload too.
+pub(crate) const TAKEN_WITHIN: Duration = Duration::from_secs(600);
 
 pub(crate) fn run(arguments: &Push) -> anyhow::Result<()> {
     let Push { name, .. } = arguments;
@@ -25,7 +30,8 @@ pub(crate) fn run(arguments: &Push) -> anyhow::Result<()> {
     let mut digest = None;
     if let Some(bytes) = bytes {
         let size = bytes.len() as u64;
-        let call = Call::put_bytes(format!("/v1/plugins/{name}/versions"), "application/wasm", bytes);
+        let call = Call::put_bytes(format!("/v1/plugins/{name}/versions"), "application/wasm", bytes)
+            .with_patience(TAKEN_WITHIN);
         let version = server.ask_json(&format!("upload {name}"), &call)?;
         println!("component  {}  {} bytes, {}", text(&version, "digest"), thousands(size), text(&version, "world"));
         digest = Some(text(&version, "digest").to_owned());
@@ -34,7 +40,7 @@ pub(crate) fn run(arguments: &Push) -> anyhow::Result<()> {
         // The component that came along is the one to take it: what is live may know other settings.
         let of = digest.as_ref().map(|digest| format!("?digest={digest}")).unwrap_or_default();
         let path = format!("/v1/plugins/{name}/configs{of}");
-        let call = Call::put_bytes(path, config.media_type(), config.text.clone());
+        let call = Call::put_bytes(path, config.media_type(), config.text.clone()).with_patience(TAKEN_WITHIN);
         let taken = server.ask_json(&format!("upload {}", config.name()), &call)?;
         println!("config     {}  {}", text(&taken, "config_digest"), config.name());
     }

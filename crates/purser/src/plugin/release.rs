@@ -1,17 +1,18 @@
 //! `purser plugin release` and `rollback`: what counts, for whom, and why.
 
-use crate::plugin::args::{Mode, Release, Rollback};
+use crate::plugin::args::{Mode, Of, Release, Rollback};
+use crate::plugin::push::TAKEN_WITHIN;
 use crate::plugin::server::{Server, meant, short, text};
 use anyhow::ensure;
 use serde_json::{Map, Value};
 use trace_replay::client::Call;
 
 pub(crate) fn run(arguments: &Release) -> anyhow::Result<()> {
-    let Release { name, digest, config_digest, mode, percent, reason, slot, at } = arguments;
+    let Release { of: Of { name, plugin_config, at }, version, mode, percent, reason } = arguments;
     ensure!(percent.is_none() || *mode == Mode::Share, "--percent goes with --mode share");
     let server = Server::new(at)?;
     let mut body = Map::new();
-    let (digest, config_digest) = meant(*digest, *config_digest)?;
+    let (digest, config_digest) = meant(version)?;
     let mode = match mode {
         Mode::Live => "live",
         Mode::Shadow => "shadow",
@@ -22,21 +23,21 @@ pub(crate) fn run(arguments: &Release) -> anyhow::Result<()> {
         ("reason", Some(reason.clone())),
         ("digest", digest),
         ("config_digest", config_digest),
-        ("plugin_config", slot.plugin_config.clone()),
+        ("plugin_config", plugin_config.clone()),
     ];
     body.extend(texts.into_iter().filter_map(|(member, text)| Some((member.to_owned(), text?.into()))));
     if let Some(percent) = percent {
         body.insert("share_percent".to_owned(), (*percent).into());
     }
-    let call = Call::post(format!("/v1/plugins/{name}/releases"), &Value::Object(body))?;
+    let call = Call::post(format!("/v1/plugins/{name}/releases"), &Value::Object(body))?.with_patience(TAKEN_WITHIN);
     println!("{}", released(&server.ask_json(&format!("release {name}"), &call)?));
     Ok(())
 }
 
 pub(crate) fn roll_back(arguments: &Rollback) -> anyhow::Result<()> {
-    let Rollback { name, reason, slot, at } = arguments;
+    let Rollback { of: Of { name, plugin_config, at }, reason } = arguments;
     let server = Server::new(at)?;
-    let texts = [("reason", reason.clone()), ("plugin_config", slot.plugin_config.clone())];
+    let texts = [("reason", reason.clone()), ("plugin_config", plugin_config.clone())];
     let body: Map<String, Value> =
         texts.into_iter().filter_map(|(member, text)| Some((member.to_owned(), text?.into()))).collect();
     let call = Call::post(format!("/v1/plugins/{name}/rollback"), &Value::Object(body))?;

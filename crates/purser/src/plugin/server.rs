@@ -1,6 +1,6 @@
 //! The server that a command speaks to, and what is said of its refusals.
 
-use crate::plugin::args::{At, Place};
+use crate::plugin::args::{At, Place, Version};
 use crate::plugin::configuration::{Configuration, listed};
 use crate::plugin::project::{Project, component};
 use crate::system;
@@ -103,11 +103,8 @@ pub(crate) fn short(digest: &str) -> &str {
 
 /// What is meant where a command names neither a component nor a configuration: those of the project that it is given in,
 /// as they were pushed. It is never guessed from what a server has: what was uploaded last may be another's.
-pub(crate) fn meant(
-    digest: Option<Digest>,
-    config_digest: Option<Digest>,
-) -> anyhow::Result<(Option<String>, Option<String>)> {
-    let (mut digest, mut config_digest) = (digest, config_digest);
+pub(crate) fn meant(version: &Version) -> anyhow::Result<(Option<String>, Option<String>)> {
+    let Version { mut digest, mut config_digest } = *version;
     if digest.is_none() && config_digest.is_none() {
         let project = Project::find(&Place { path: None }).map_err(|_| {
             anyhow!(

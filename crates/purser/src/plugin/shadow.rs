@@ -1,6 +1,6 @@
 //! `purser plugin shadow`: what a candidate would have charged, beside what was charged.
 
-use crate::plugin::args::Shadow;
+use crate::plugin::args::{Of, Shadow};
 use crate::plugin::format::{change, percent};
 use crate::plugin::release::released;
 use crate::plugin::server::{Server, short, text};
@@ -14,11 +14,10 @@ use trace_replay::client::Call;
 const SHOWN_MAX: usize = 20;
 
 pub(crate) fn run(arguments: &Shadow) -> anyhow::Result<()> {
-    let Shadow { name, end, slot, at } = arguments;
+    let Shadow { of: Of { name, plugin_config, at }, end } = arguments;
     let server = Server::new(at)?;
     // A slot's name is the server's own; what of it does not belong into a query is written with percent signs.
-    let query =
-        slot.plugin_config.as_deref().map(|slot| format!("?plugin_config={}", escaped(slot))).unwrap_or_default();
+    let query = plugin_config.as_deref().map(|slot| format!("?plugin_config={}", escaped(slot))).unwrap_or_default();
     let path = format!("/v1/plugins/{name}/shadow{query}");
     if *end {
         println!("{}", released(&server.ask_json(&format!("end the shadow of {name}"), &Call::delete(path))?));
