@@ -34,6 +34,7 @@ const LIMITS: Limits = Limits {
     configure_fuel: 2_000_000_000,
     configure_deadline_ms: 60_000,
     component_bytes_max: 64 << 20,
+    sample_one_in: 64,
     heavy: HeavyLimits::DEFAULT,
 };
 

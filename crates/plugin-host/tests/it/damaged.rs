@@ -90,6 +90,7 @@ const TIGHT: Limits = Limits {
     configure_fuel: 1_000_000,
     configure_deadline_ms: 1000,
     component_bytes_max: 64 << 20,
+    sample_one_in: 64,
     heavy: HeavyLimits::DEFAULT,
 };
 
