@@ -135,7 +135,7 @@
     const balance = {
       ...message,
       daily_average: (message.forecast || {}).daily_average,
-      next_expiry: (message.next_expiry || {}).credits,
+      next_expiry: (message.next_expiry || { credits: "0" }).credits,
     };
     all("data[data-live]").forEach((element) => {
       const value = balance[element.dataset.live];
