@@ -158,7 +158,8 @@ impl Ledger {
         (key, content): (KeyFingerprint, [u8; 16]),
     ) -> Result<Arc<Order>, ServiceError> {
         if self.orders().pending(&input.account).len() >= WAITING_MAX {
-            let reason = format!("{WAITING_MAX} orders of the account wait for their payment: pay one, or let it expire");
+            let reason =
+                format!("{WAITING_MAX} orders of the account wait for their payment: pay one, or let it expire");
             return Err(ServiceError::field("provider", reason));
         }
         let order = Order {

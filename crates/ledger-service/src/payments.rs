@@ -57,10 +57,12 @@ impl Payments {
             (None, Some(asking)) => Ok(asking),
             (None, None) => self.find(MANUAL),
             (Some(name), None) => self.find(name),
-            (Some(name), Some(asking)) => Some(self.find(name)?).filter(|found| found.asks_for_money()).ok_or_else(|| {
-                let reason = format!("customers pay at once, such as by {:?}", asking.name());
-                ServiceError::field("provider", reason)
-            }),
+            (Some(name), Some(asking)) => {
+                Some(self.find(name)?).filter(|found| found.asks_for_money()).ok_or_else(|| {
+                    let reason = format!("customers pay at once, such as by {:?}", asking.name());
+                    ServiceError::field("provider", reason)
+                })
+            }
         }
     }
 }
@@ -86,7 +88,9 @@ mod tests {
     }
 
     fn with(named: &[(&'static str, bool)]) -> Result<Payments, ServiceError> {
-        Payments::new(named.iter().map(|(name, asks)| Arc::new(Named(name, *asks)) as Arc<dyn PaymentProvider>).collect())
+        Payments::new(
+            named.iter().map(|(name, asks)| Arc::new(Named(name, *asks)) as Arc<dyn PaymentProvider>).collect(),
+        )
     }
 
     #[test]

@@ -202,6 +202,11 @@ impl Ledger {
         Ok(self.payments().of_customers(asked)?.name().into())
     }
 
+    /// Whether customers have to pay before they have what they buy.
+    pub fn customers_pay_first(&self) -> Result<bool, ServiceError> {
+        Ok(self.payments().of_customers(None)?.asks_for_money())
+    }
+
     async fn buy_at_once(
         &self,
         input: PurchaseInput,

@@ -179,11 +179,8 @@ impl OrderBook {
         if lapsed.is_empty() {
             return Ok(());
         }
-        let system = lapsed.iter().map(|order| SystemRecord {
-            topic: TOPIC.into(),
-            key: order.id.clone(),
-            value: None,
-        });
+        let system =
+            lapsed.iter().map(|order| SystemRecord { topic: TOPIC.into(), key: order.id.clone(), value: None });
         store.commit(Batch { accounts: Vec::new(), system: system.collect() })?;
         lapsed.iter().for_each(|order| state.remove(order));
         Ok(())

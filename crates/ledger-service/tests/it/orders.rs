@@ -4,7 +4,8 @@
 use ledger_core::{Refusal, Settlement};
 use ledger_service::ports::Settled;
 use ledger_service::{
-    Acted, Order, OrderName, OrderOutcome, OrderState, PurchaseInput, PurchaseItem, Purchased, ServiceError, WAITING_MAX,
+    Acted, Order, OrderName, OrderOutcome, OrderState, PurchaseInput, PurchaseItem, Purchased, ServiceError,
+    WAITING_MAX,
 };
 use std::sync::Arc;
 use testkit::{Answers, Kit, Till};
@@ -182,7 +183,10 @@ async fn what_was_paid_is_on_record_as_it_was_ordered() {
     kit.ledger.complete_order(OrderName::Id(&order.id), paid()).await.unwrap();
     let bought = kit.ledger.purchases("acme", None, 1).unwrap().remove(0);
     let cost = &bought.purchase.cost;
-    assert_eq!((cost.paid.to_string(), cost.invoice.as_deref(), cost.settlement), ("5".into(), Some("r-7"), Settlement::Paid));
+    assert_eq!(
+        (cost.paid.to_string(), cost.invoice.as_deref(), cost.settlement),
+        ("5".into(), Some("r-7"), Settlement::Paid)
+    );
     assert_eq!((bought.provider(), &bought.order.as_ref().unwrap().id), ("till", &order.id));
     let details = ledger_store::details_of(bought.recorded.details.as_ref().unwrap()).unwrap();
     assert_eq!(details.actor.as_deref(), Some("me"));
@@ -247,7 +251,8 @@ async fn a_payment_that_was_not_begun_costs_nothing_and_frees_the_key() {
     till(&kit).answer(Answers::Pending);
     let item = PurchaseItem::Credits("500".parse().unwrap());
     let other = pending(kit.ledger.purchase(PurchaseInput { item, ..input("k", "till") }).await.unwrap()).0;
-    let first = kit.ledger.order_of(OrderName::Id(&till(&kit).begun().iter().find(|begun| begun.id != other.id).unwrap().id));
+    let first =
+        kit.ledger.order_of(OrderName::Id(&till(&kit).begun().iter().find(|begun| begun.id != other.id).unwrap().id));
     assert_eq!(first.unwrap().state, OrderState::Cancelled);
     assert!(is_mismatch(&kit.ledger.purchase(input("k", "till")).await));
     assert_eq!(packs_bought(&kit), 0);
