@@ -132,6 +132,11 @@ fn what_has_to_be_paid_first_says_so() {
     let page = purchase_page(&frame, &data::purchase_paid_first());
     insta::assert_snapshot!(between(&said(&page), "Waiting for payment", "Packs"), @r#"
     Waiting for payment
+    These credits are there as soon as they are paid.
+    Orders that wait for their payment, newest first
+    Ordered | What | Credits | To pay | Payment
+    24 Nov 2026 | Medium pack | 5,000 | $22.50 | Pay for order or_9b1f0c
+    23 Nov 2026 | Own amount | 250 | $1.25
     "#);
     assert!(page.contains("<a class=\"button\" href=\"https://pay.example/c/4d2f\" rel=\"noreferrer\">"), "{page}");
     let confirm = confirm_page(&frame, &Confirm { is_paid_first: true, ..data::confirm() });
