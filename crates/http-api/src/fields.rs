@@ -14,6 +14,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
+use url::Url;
 
 /// Most bytes of the attributes of an event, or of the metadata of an account, all keys and values together.
 const MAP_BYTES_MAX: usize = 16 * 1024;
@@ -284,6 +285,17 @@ pub(crate) fn text(value: Json<'_>) -> Result<Cow<'_, str>, String> {
         Json::Text(text) if text.len() > TEXT_BYTES_MAX => Err(format!("has more than {TEXT_BYTES_MAX} bytes")),
         Json::Text(text) => Ok(text),
         other => Err(format!("must be a string, not {}", other.kind())),
+    }
+}
+
+/// Reads an address that a browser may be sent to.
+pub(crate) fn web_address(value: Json<'_>) -> Result<String, String> {
+    let text = text(value)?.into_owned();
+    let is_web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+    if Url::parse(&text).as_ref().is_ok_and(is_web) {
+        Ok(text)
+    } else {
+        Err("must be an absolute http or https URL, such as https://example.com/thanks".to_owned())
     }
 }
 

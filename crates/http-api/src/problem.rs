@@ -195,6 +195,12 @@ impl From<ServiceError> for Problem {
                     "account_change_percent_max": percent(demand.account_change_e4_max),
                 }))
             }
+            ServiceError::PaymentNotBegun { provider, detail } => {
+                Self::new(kinds::PAYMENT_NOT_BEGUN, format!("{provider} did not begin the payment; nothing was bought"))
+                    .with(json!({ "provider": &*provider }))
+                    .retry_after_s(1)
+                    .internal(detail)
+            }
             ServiceError::NotFound { what, id } => {
                 Self::new(not_found_kind(what), format!("no {what} has the id {id}")).with(json!({ what: id }))
             }

@@ -1,26 +1,31 @@
 //! Packs, purchases, and money that goes back.
 
-use crate::acts::{answered, by_hand, entry_of, wrong_entry};
+use crate::acts::{answered, by_hand, entry_of, mark, wrong_entry};
 use crate::auth::Known;
 use crate::charges::{EntryAnswer, entry_answer};
-use crate::fields::{Fields, flag, member, positive_amount, text};
+use crate::fields::{Fields, flag, positive_amount, text, web_address};
 use crate::headers::required_idempotency_key;
 use crate::problem::Problem;
 use crate::router::{Api, JsonBody, Page, Segment, Segments};
-use crate::shapes::{AccountId, EntryId, GrantId, Provider, PurchaseId, PurchaseStatus, SettlementState};
+use crate::shapes::{
+    AccountId, EntryId, GrantId, OrderId, Provider, PurchaseId, PurchaseOrOrderId, PurchaseStatus, SettlementState,
+};
 use crate::wire::{Shown, json};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
+use ledger_core::entry::Settlement;
 use ledger_core::{Amount, Body, CostBasis, Id, IdKind, Timestamp};
-use ledger_service::{PurchaseInput, PurchaseItem, PurchaseView};
+use ledger_service::{
+    Acted, Caller, Ledger, Order, PurchaseInput, PurchaseItem, PurchaseView, Purchased, ServiceError,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// The providers that there are.
-const PROVIDERS: [((), &str); 1] = [((), "manual")];
+/// The bit of a cursor that says that it is an order's number, and no sequence: pages begin with the orders that wait.
+const OF_ORDERS: u64 = 1 << 63;
 
 /// A price as people write it: with the decimals of its currency.
 fn money(amount: Amount, decimals: u32) -> String {
@@ -114,64 +119,104 @@ pub(crate) async fn create(
             None
         }
     };
-    fields.optional("provider", member(&PROVIDERS));
-    // A provider that asks for the buyer's payment would send them back here; this one needs no payment.
-    fields.optional("return_url", |value| text(value).map(drop));
+    let asked = fields.optional("provider", |value| text(value).map(Cow::into_owned));
+    let return_url = fields.optional("return_url", web_address);
     fields.finish()?;
     let item = item.unwrap_or(PurchaseItem::Credits(Amount::ZERO));
-    let input = PurchaseInput { account: account.as_str().into(), key, item, actor: caller.name.to_string() };
-    let acted = api.ledger.purchase(input).await?;
-    let recorded = entry_of(&acted)?;
+    let provider = provider_for(&api.ledger, &caller, asked.as_deref())?;
+    let actor = caller.name.to_string();
+    let input = PurchaseInput { account: account.as_str().into(), key, item, provider, return_url, actor };
+    match api.ledger.purchase(input).await? {
+        Purchased::Done { acted, provider } => done(&account, &acted, &provider),
+        Purchased::Pending { order, replay } => {
+            let mut response = json(StatusCode::CREATED, &PurchaseAnswer::pending(&order));
+            mark(&mut response, replay);
+            Ok(response)
+        }
+    }
+}
+
+/// Who takes a caller's money: customers pay, and have no say in being sent an invoice; whoever has a key of the product
+/// says.
+pub(crate) fn provider_for(
+    ledger: &Ledger,
+    caller: &Caller,
+    asked: Option<&str>,
+) -> Result<Option<Arc<str>>, ServiceError> {
+    if caller.is_portal { ledger.provider_of_customers(asked).map(Some) } else { Ok(asked.map(Arc::from)) }
+}
+
+fn done(account: &str, acted: &Acted, provider: &str) -> Result<Response, Problem> {
+    let recorded = entry_of(acted)?;
     let entry = &recorded.sealed.entry;
     let Body::Grant(grant) = &entry.body else {
         return Err(wrong_entry(&recorded).into());
     };
     let answer = PurchaseAnswer {
-        purchase: Shown(Id { kind: IdKind::Purchase, account: entry.account, sequence: entry.sequence }),
-        account: &account,
+        purchase: Id { kind: IdKind::Purchase, account: entry.account, sequence: entry.sequence }.to_string(),
+        account,
         status: "completed",
         checkout_url: None,
-        grant: Shown(Id { kind: IdKind::Grant, account: entry.account, sequence: entry.sequence }),
+        grant: Some(Shown(Id { kind: IdKind::Grant, account: entry.account, sequence: entry.sequence })),
         credits: Shown(grant.amount),
-        provider: "manual",
+        provider,
         cost: cost_answer(grant.cost.as_ref()),
-        remaining: Shown(entry.remaining),
+        remaining: Some(Shown(entry.remaining)),
         purchased_at: Shown(entry.recorded_at),
-        entry: entry_answer(&recorded),
+        entry: Some(entry_answer(&recorded)),
     };
-    Ok(answered(json(StatusCode::CREATED, &answer), &acted))
+    Ok(answered(json(StatusCode::CREATED, &answer), acted))
 }
 
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "NewPurchase")]
 pub(crate) struct PurchaseAnswer<'a> {
-    /// Its id.
-    #[schemars(with = "PurchaseId")]
-    purchase: Shown<Id>,
+    /// Its id; its order's, while it waits for its payment.
+    #[schemars(with = "PurchaseOrOrderId")]
+    purchase: String,
     /// The account.
     #[schemars(with = "AccountId")]
     account: &'a str,
     /// How it stands.
     #[schemars(with = "PurchaseStatus")]
     status: &'static str,
-    /// Where the buyer pays, where that is needed.
-    checkout_url: Option<String>,
-    /// The grant that it made.
-    #[schemars(with = "GrantId")]
-    grant: Shown<Id>,
+    /// Where the buyer pays, where it waits for that.
+    checkout_url: Option<&'a str>,
+    /// The grant that it made; null while it waits for its payment.
+    #[schemars(with = "Option<GrantId>")]
+    grant: Option<Shown<Id>>,
     /// Credits bought.
     credits: Shown<Amount>,
     /// Who takes the money.
     #[schemars(with = "Provider")]
-    provider: &'static str,
-    /// What was paid.
+    provider: &'a str,
+    /// What was paid, or is to be paid.
     cost: Option<CostAnswer<'a>>,
-    /// Credits that are there afterwards and not set aside, less debt.
-    remaining: Shown<Amount>,
-    /// When.
+    /// Credits that are there afterwards and not set aside, less debt; null while it waits for its payment.
+    remaining: Option<Shown<Amount>>,
+    /// When; while it waits for its payment, when it was ordered.
     purchased_at: Shown<Timestamp>,
-    /// Its entry in the journal.
-    entry: EntryAnswer,
+    /// Its entry in the journal; null while it waits for its payment.
+    entry: Option<EntryAnswer>,
+}
+
+impl<'a> PurchaseAnswer<'a> {
+    /// What an order was answered with first, whatever became of it: a repetition gets the same bytes.
+    fn pending(order: &'a Order) -> Self {
+        Self {
+            purchase: order.id.to_string(),
+            account: &order.account,
+            status: "pending",
+            checkout_url: order.checkout_url.as_deref(),
+            grant: None,
+            credits: Shown(order.offer.credits),
+            provider: &order.provider,
+            cost: Some(cost_of(order)),
+            remaining: None,
+            purchased_at: Shown(order.ordered_at),
+            entry: None,
+        }
+    }
 }
 
 /// What was paid.
@@ -201,6 +246,17 @@ pub(crate) fn cost_answer(cost: Option<&CostBasis>) -> Option<CostAnswer<'_>> {
     })
 }
 
+/// What is to be paid.
+fn cost_of(order: &Order) -> CostAnswer<'_> {
+    CostAnswer {
+        currency: &order.offer.currency,
+        paid: Shown(order.offer.price),
+        invoice: None,
+        settlement: Settlement::Pending.name(),
+        pack: order.offer.pack.as_deref(),
+    }
+}
+
 /// `GET /v1/accounts/{account}/purchases`.
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
@@ -210,26 +266,49 @@ pub(crate) async fn list(
     let mut fields = Fields::of_query(&uri)?;
     let page: Page<u64> = Page::read(&mut fields);
     fields.finish()?;
-    let views = api.ledger.purchases(&account, page.cursor, page.limit)?;
-    let last = views.last().filter(|_| views.len() == page.limit).map(|v| v.recorded.sealed.entry.sequence);
-    Ok(Page::answer(views.iter().map(|view| PurchaseItemAnswer::new(&account, view)).collect(), last))
+    let (before_order, before) = match page.cursor {
+        None => (Some(u64::MAX), None),
+        Some(cursor) if cursor & OF_ORDERS != 0 => (Some(cursor ^ OF_ORDERS), None),
+        Some(cursor) => (None, Some(cursor)),
+    };
+    let orders = match before_order {
+        Some(before) => {
+            let waiting = api.ledger.waiting_orders(&account)?.into_iter().filter(|order| order.number < before);
+            waiting.take(page.limit).collect()
+        }
+        None => Vec::new(),
+    };
+    let views = api.ledger.purchases(&account, before, page.limit - orders.len())?;
+    let is_full = orders.len() + views.len() == page.limit;
+    let last_order = orders.last().map(|order| order.number | OF_ORDERS);
+    let last = views.last().map(|view| view.recorded.sealed.entry.sequence).or(last_order).filter(|_| is_full);
+    let ordered = orders.iter().map(|order| PurchaseItemAnswer::of_order(order));
+    let items = ordered.chain(views.iter().map(|view| PurchaseItemAnswer::new(&account, view))).collect();
+    Ok(Page::answer(items, last))
 }
 
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Purchase")]
 pub(crate) struct PurchaseItemAnswer<'a> {
-    /// Its id.
-    #[schemars(with = "PurchaseId")]
-    purchase: Shown<Id>,
+    /// Its id; its order's, while it waits for its payment.
+    #[schemars(with = "PurchaseOrOrderId")]
+    purchase: String,
     /// The account.
     #[schemars(with = "AccountId")]
     account: &'a str,
     /// How it stands.
     #[schemars(with = "PurchaseStatus")]
     status: &'static str,
-    /// The grant that it made.
-    #[schemars(with = "GrantId")]
-    grant: Shown<Id>,
+    /// The order that it came of, where it had to be paid first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<OrderId>")]
+    order: Option<&'a str>,
+    /// Where the buyer pays, while it waits for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkout_url: Option<&'a str>,
+    /// The grant that it made; null while it waits for its payment.
+    #[schemars(with = "Option<GrantId>")]
+    grant: Option<Shown<Id>>,
     /// Credits bought.
     credits: Shown<Amount>,
     /// What is left of the credits.
@@ -240,10 +319,10 @@ pub(crate) struct PurchaseItemAnswer<'a> {
     refunded: Shown<Amount>,
     /// Who takes the money.
     #[schemars(with = "Provider")]
-    provider: &'static str,
-    /// What was paid.
+    provider: &'a str,
+    /// What was paid, or is to be paid.
     cost: Option<CostAnswer<'a>>,
-    /// When.
+    /// When; while it waits for its payment, when it was ordered.
     purchased_at: Shown<Timestamp>,
 }
 
@@ -251,17 +330,38 @@ impl<'a> PurchaseItemAnswer<'a> {
     fn new(account: &'a str, view: &'a PurchaseView) -> Self {
         let entry = &view.recorded.sealed.entry;
         Self {
-            purchase: Shown(Id { kind: IdKind::Purchase, account: entry.account, sequence: entry.sequence }),
+            purchase: Id { kind: IdKind::Purchase, account: entry.account, sequence: entry.sequence }.to_string(),
             account,
             status: "completed",
-            grant: Shown(Id { kind: IdKind::Grant, account: entry.account, sequence: entry.sequence }),
+            order: view.order.as_deref().map(|order| &*order.id),
+            checkout_url: None,
+            grant: Some(Shown(Id { kind: IdKind::Grant, account: entry.account, sequence: entry.sequence })),
             credits: Shown(view.purchase.credits),
             remaining: Shown(view.remaining),
             taken_back: Shown(view.purchase.taken),
             refunded: Shown(view.purchase.money_back),
-            provider: "manual",
+            provider: view.provider(),
             cost: cost_answer(Some(&view.purchase.cost)),
             purchased_at: Shown(entry.recorded_at),
+        }
+    }
+
+    /// One that waits for its payment.
+    fn of_order(order: &'a Order) -> Self {
+        Self {
+            purchase: order.id.to_string(),
+            account: &order.account,
+            status: "pending",
+            order: Some(&order.id),
+            checkout_url: order.checkout_url.as_deref(),
+            grant: None,
+            credits: Shown(order.offer.credits),
+            remaining: Shown(Amount::ZERO),
+            taken_back: Shown(Amount::ZERO),
+            refunded: Shown(Amount::ZERO),
+            provider: &order.provider,
+            cost: Some(cost_of(order)),
+            purchased_at: Shown(order.ordered_at),
         }
     }
 }

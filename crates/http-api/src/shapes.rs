@@ -178,6 +178,17 @@ shapes! {
     RefundId => id(&["rf"], "A refund of a charge.");
     /// The id of a purchase.
     PurchaseId => id(&["pu"], "A purchase.");
+    /// The id of an order.
+    OrderId => json_schema!({
+        "type": "string", "pattern": "^or_[0-9a-f]{32}$", "description": "An order: a purchase that had to be paid first.",
+    });
+    /// The id of a purchase, or of its order.
+    PurchaseOrOrderId => json_schema!({
+        "type": "string",
+        "pattern": "^(pu_[0-9]+_[0-9]+|or_[0-9a-f]{32})$",
+        "description": "A purchase; while it waits for its payment, its order.",
+        "examples": ["pu_12_812"],
+    });
     /// The id of a transfer.
     TransferId => id(&["tr"], "A transfer.");
     /// The id of an entry.
@@ -281,7 +292,19 @@ shapes! {
     /// How a purchase stands.
     PurchaseStatus => one_of(["completed", "pending"], "Whether a purchase is done, or waits for its payment.");
     /// Who takes money.
-    Provider => one_of(["manual"], "Who takes the money: `manual` grants at once and leaves the invoice to you.");
+    Provider => plain(
+        NAME_BYTES_MAX,
+        "Who takes the money. `manual`, which is always there, grants at once and leaves the invoice to you; others may ask \
+         the buyer for a payment first.",
+    );
+    /// An address for a browser.
+    WebAddress => json_schema!({
+        "type": "string",
+        "maxLength": TEXT_BYTES_MAX,
+        "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://",
+        "description": format!("An absolute http or https URL of at most {TEXT_BYTES_MAX} bytes."),
+        "examples": ["https://example.com/thanks"],
+    });
     /// How a statement stands.
     StatementStatus => one_of(["open", "closed"], "Whether the cycle has ended.");
     /// What a key is good for.

@@ -75,6 +75,13 @@ pub enum ServiceError {
         /// What there is instead.
         reason: String,
     },
+    /// A provider did not begin a payment; nothing was bought.
+    PaymentNotBegun {
+        /// The provider.
+        provider: Arc<str>,
+        /// What it said, for the log.
+        detail: String,
+    },
     /// Nothing of this kind has this id.
     NotFound {
         /// What was looked for: `hold`, `grant`, `purchase`.

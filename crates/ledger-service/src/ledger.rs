@@ -11,7 +11,9 @@ use crate::feed::Feed;
 use crate::measures::LedgerMeasures;
 use crate::notices::Notices;
 use crate::open_holds::{Counted, OpenHolds, Sums};
-use crate::ports::{Clock, PluginLibrary, Random};
+use crate::orders::OrderBook;
+use crate::payments::Payments;
+use crate::ports::{Clock, PaymentProvider, PluginLibrary, Random};
 use crate::purchases::Shop;
 use crate::releases::{ReleaseBook, Releases};
 use crate::telling::Telling;
@@ -48,6 +50,8 @@ pub struct Parts {
     pub releases: Releases,
     /// What can be bought.
     pub shop: Shop,
+    /// Who takes money for it, besides `manual`, which asks for none.
+    pub payments: Vec<Arc<dyn PaymentProvider>>,
     /// What priced what; without it only what is live can be re-executed.
     pub library: Option<Arc<dyn PluginLibrary>>,
     /// The hash of an administrator's key that counts beside the stored ones, where the environment gives one.
@@ -87,6 +91,8 @@ pub struct Ledger {
     releases_book: ReleaseBook,
     backtests: Backtests,
     shop: Shop,
+    payments: Payments,
+    orders: OrderBook,
     library: Option<Arc<dyn PluginLibrary>>,
     activity_kinds: ActivityKinds,
     keyring: Keyring,
@@ -150,6 +156,8 @@ impl Ledger {
             counters: Counters::default(),
         });
         let webhooks = Webhooks::load(&*parts.store)?;
+        let payments = Payments::new(parts.payments)?;
+        let orders = OrderBook::load(&*parts.store)?;
         telling.notices.want(webhooks.wanted()?);
         let writer = Writer::new(parts.store.clone(), plans.clone(), parts.settings.keep_ms).telling(telling.clone());
         let open_holds = writer.open_holds().clone();
@@ -169,6 +177,8 @@ impl Ledger {
             releases_book,
             backtests,
             shop: parts.shop,
+            payments,
+            orders,
             library: parts.library,
             activity_kinds: ActivityKinds::default(),
             keyring,
@@ -360,10 +370,11 @@ impl Ledger {
         self.measures.holds(&self.open_holds);
     }
 
-    /// Forgets the idempotency keys that no longer count, and the answers kept under them.
+    /// Forgets the idempotency keys that no longer count, and what is kept for them alone.
     pub fn forget_lapsed_keys(&self) -> Result<(), ServiceError> {
         let oldest = self.now().plus_millis(-self.settings.keep_ms);
         self.forget_answers(oldest)?;
+        self.orders.forget_begun(&*self.store, oldest)?;
         Ok(self.store.forget_keys(oldest)?)
     }
 
@@ -403,6 +414,14 @@ impl Ledger {
     /// How long idempotency keys count, in milliseconds.
     pub fn keys_kept_ms(&self) -> i64 {
         self.settings.keep_ms
+    }
+
+    pub(crate) fn payments(&self) -> &Payments {
+        &self.payments
+    }
+
+    pub(crate) fn orders(&self) -> &OrderBook {
+        &self.orders
     }
 
     pub(crate) fn audit(&self) -> &Audit {

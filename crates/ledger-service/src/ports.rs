@@ -1,10 +1,12 @@
-//! What the service asks of the world: a clock, randomness, plugins that price, a library of those that once did, and
-//! somebody who looks after the store. Production wires the system's, wasmtime's and the store's; tests wire their own.
+//! What the service asks of the world: a clock, randomness, plugins that price, a library of those that once did,
+//! somebody who looks after the store, and somebody who takes money. Production wires the system's, wasmtime's and the store's; tests wire their own.
 
 mod library;
+mod payments;
 pub mod throttling;
 
 pub use library::{CallLimits, ConfigFormat, Described, PluginKind, PluginLibrary, Unfit};
+pub use payments::{Begun, Payment, PaymentError, PaymentOrder, PaymentProvider, Settled};
 
 use crate::error::ServiceError;
 use ledger_core::{Digest, LineItem, Timestamp, UsageEvent};

@@ -1,13 +1,17 @@
 //! Purchases: packs or amounts of the buyer's choice, granted at once and recorded as invoiced by the provider
-//! `manual`; and money that goes back.
+//! `manual`, or ordered from one that asks for money first (`orders`); and money that goes back.
 
 use crate::acts::{Act, Acted, ByHand};
 use crate::error::ServiceError;
 use crate::idempotency::Content;
 use crate::ledger::Ledger;
+use crate::orders::Order;
+use crate::payments::MANUAL;
+use crate::ports::{Payment, PaymentOrder, PaymentProvider, Settled};
 use ledger_core::amount::divide_half_even;
 use ledger_core::{
-    Account, Amount, Command, CostBasis, Details, GrantRequest, IdKind, Purchase, Settlement, Source, TakeBackRequest,
+    Account, Amount, Command, CostBasis, Details, GrantRequest, IdKind, Purchase, Refusal, Settlement, Source,
+    TakeBackRequest,
 };
 use ledger_store::Recorded;
 use std::sync::Arc;
@@ -70,8 +74,31 @@ pub struct PurchaseInput {
     pub key: String,
     /// What.
     pub item: PurchaseItem,
+    /// Who takes the money; `manual` where it is not said.
+    pub provider: Option<Arc<str>>,
+    /// Where the buyer's browser comes back to after it paid elsewhere.
+    pub return_url: Option<String>,
     /// Who buys.
     pub actor: String,
+}
+
+/// What came of buying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purchased {
+    /// The credits are there.
+    Done {
+        /// The grant.
+        acted: Acted,
+        /// Who takes the money.
+        provider: Arc<str>,
+    },
+    /// The buyer has yet to pay, as the order was when it was answered first.
+    Pending {
+        /// The order.
+        order: Arc<Order>,
+        /// Whether an earlier request had ordered it.
+        replay: bool,
+    },
 }
 
 /// What is bought.
@@ -98,6 +125,39 @@ pub struct Offer {
     pub currency_decimals: u32,
 }
 
+impl PurchaseInput {
+    /// What is asked for, without by whom it is paid.
+    pub(crate) fn content(&self) -> Content {
+        let mut content = Content::new("POST /v1/accounts/{account}/purchases");
+        content.text(&self.account);
+        match &self.item {
+            PurchaseItem::Pack(pack) => content.text(pack),
+            PurchaseItem::Credits(credits) => content.number(i128::from(credits.micros())),
+        }
+        content
+    }
+}
+
+impl Offer {
+    /// The command that grants it, for a payment that counts.
+    pub(crate) fn grant(&self, settled: Settled) -> Command {
+        Command::Grant(GrantRequest {
+            source: Source::Purchase,
+            credits: self.credits,
+            priority: None,
+            effective_at: None,
+            expires_at: None,
+            cost: Some(CostBasis {
+                currency: self.currency.clone(),
+                paid: self.price,
+                invoice: settled.invoice,
+                settlement: if settled.is_paid { Settlement::Paid } else { Settlement::Pending },
+                pack: self.pack.clone(),
+            }),
+        })
+    }
+}
+
 /// A purchase as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchaseView {
@@ -107,33 +167,73 @@ pub struct PurchaseView {
     pub purchase: Purchase,
     /// Free credits of it.
     pub remaining: Amount,
+    /// The order that it came of, where it had to be paid first.
+    pub order: Option<Arc<Order>>,
+}
+
+impl PurchaseView {
+    /// Who takes the money.
+    pub fn provider(&self) -> &str {
+        self.order.as_ref().map_or(MANUAL, |order| &order.provider)
+    }
 }
 
 impl Ledger {
-    /// Buys credits: granted at once, recorded as invoiced.
-    pub async fn purchase(&self, input: PurchaseInput) -> Result<Acted, ServiceError> {
+    /// Buys credits: granted at once, or ordered where the provider asks for money first.
+    pub async fn purchase(self: &Arc<Self>, input: PurchaseInput) -> Result<Purchased, ServiceError> {
         let offer = self.offer(&input.item)?;
-        let mut content = Content::new("POST /v1/accounts/{account}/purchases");
-        content.text(&input.account);
-        match &input.item {
-            PurchaseItem::Pack(pack) => content.text(pack),
-            PurchaseItem::Credits(credits) => content.number(i128::from(credits.micros())),
+        let provider = self.payments().find(input.provider.as_deref().unwrap_or(MANUAL))?.clone();
+        if provider.asks_for_money() {
+            return self.order(input, offer, provider).await;
         }
-        let command = Command::Grant(GrantRequest {
-            source: Source::Purchase,
-            credits: offer.credits,
-            priority: None,
-            effective_at: None,
-            expires_at: None,
-            cost: Some(CostBasis {
-                currency: offer.currency,
-                paid: offer.price,
-                invoice: None,
-                settlement: Settlement::Pending,
-                pack: offer.pack,
-            }),
-        });
+        let acted = self.buy_at_once(input, offer, &*provider).await?;
+        Ok(Purchased::Done { acted, provider: provider.name().into() })
+    }
+
+    /// Buys credits and asks nobody for money: granted at once, recorded as invoiced.
+    pub(crate) async fn purchase_on_invoice(&self, input: PurchaseInput) -> Result<Acted, ServiceError> {
+        let offer = self.offer(&input.item)?;
+        let manual = self.payments().find(MANUAL)?;
+        self.buy_at_once(input, offer, &**manual).await
+    }
+
+    /// Which provider a customer pays, who asks for one or leaves it open.
+    pub fn provider_of_customers(&self, asked: Option<&str>) -> Result<Arc<str>, ServiceError> {
+        Ok(self.payments().of_customers(asked)?.name().into())
+    }
+
+    /// Whether customers have to pay before they have what they buy.
+    pub fn customers_pay_first(&self) -> Result<bool, ServiceError> {
+        Ok(self.payments().of_customers(None)?.asks_for_money())
+    }
+
+    async fn buy_at_once(
+        &self,
+        input: PurchaseInput,
+        offer: Offer,
+        provider: &dyn PaymentProvider,
+    ) -> Result<Acted, ServiceError> {
+        let mut content = input.content();
+        // What had no provider yet keeps the fingerprint that it always had.
+        if provider.name() != MANUAL {
+            content.text(provider.name());
+        }
+        if let Some(order) = self.order_under(&input.account, &input.key) {
+            return Err(Refusal::IdempotencyMismatch { first_seen_at: order.ordered_at }.into());
+        }
+        let asked = PaymentOrder {
+            id: input.key.as_str().into(),
+            account: input.account.clone(),
+            offer,
+            return_url: input.return_url,
+        };
+        let not_begun = |detail| ServiceError::PaymentNotBegun { provider: provider.name().into(), detail };
+        let settled = match provider.begin(&asked).await.map_err(|error| not_begun(error.reason))? {
+            Payment::Settled(settled) => settled,
+            Payment::Pending { .. } => return Err(not_begun("it asks for no money and waits for it".to_owned())),
+        };
         let details = Details { actor: Some(input.actor), ..Details::default() };
+        let command = asked.offer.grant(settled);
         self.act(Act::new(input.account, &input.key, content.finish(), command, details)).await
     }
 
@@ -196,7 +296,8 @@ impl Ledger {
         let missing = || ServiceError::Internal { detail: "a purchase's entry is gone".to_owned() };
         let recorded = self.store().entry(account.number, sequence)?.ok_or_else(missing)?;
         let remaining = account.grants.get(sequence).map(|grant| grant.remaining).unwrap_or_default();
-        Ok(PurchaseView { recorded, purchase: purchase.clone(), remaining })
+        let order = self.orders().of_grant(&account.id, sequence);
+        Ok(PurchaseView { recorded, purchase: purchase.clone(), remaining, order })
     }
 
     /// Takes credits back for money that has gone back: all of it, where it is not said how much.

@@ -39,7 +39,8 @@ pub use forms::Form;
 pub use frame::{AccountHead, Frame, Links, Notice, Tone};
 pub use message::{Message, message_page};
 pub use purchase::{
-    AlertSettings, AutoTopUp, Confirm, CustomAmount, Pack, PurchaseRow, PurchaseView, confirm_page, purchase_page,
+    AlertSettings, AutoTopUp, Confirm, CustomAmount, Pack, PurchaseRow, PurchaseView, WaitingRow, confirm_page,
+    purchase_page,
 };
 pub use receipt::{Party, ReceiptView, receipt_page};
 pub use statement::{StatementView, statement_page};

@@ -22,6 +22,10 @@ pub struct PurchaseView {
     pub confirm_path: String,
     /// The form that buys, with the field `pack` or `credits`; without it the account may look and not buy.
     pub buy: Option<Form>,
+    /// Whether what is bought has to be paid before it is there.
+    pub is_paid_first: bool,
+    /// What is ordered and waits for its payment, newest first.
+    pub waiting: Vec<WaitingRow>,
     /// What was bought, newest first.
     pub history: Vec<PurchaseRow>,
     /// Where older purchases are.
@@ -77,6 +81,23 @@ pub struct PurchaseRow {
     pub receipt_url: Option<String>,
 }
 
+/// Credits that are ordered and not paid.
+#[derive(Clone, Debug)]
+pub struct WaitingRow {
+    /// The order's id.
+    pub id: String,
+    /// When it was ordered.
+    pub at: Timestamp,
+    /// The pack, where it is one.
+    pub pack: Option<String>,
+    /// Credits that come once it is paid.
+    pub credits: Amount,
+    /// What is to be paid.
+    pub price: Money,
+    /// Where it is paid: an http or https address elsewhere. Without it, somebody else is to pay.
+    pub pay_url: Option<String>,
+}
+
 /// The rule by which an account buys by itself. The form has the fields `enabled` (`on`), `threshold`, `pack`, `at_most`
 /// and `period_days`.
 #[derive(Clone, Debug)]
@@ -125,6 +146,8 @@ pub struct Confirm {
     pub price: Money,
     /// What the account has left now.
     pub remaining: Amount,
+    /// Whether it has to be paid before it is there.
+    pub is_paid_first: bool,
     /// Where one goes who does not mean it.
     pub back_url: String,
 }
@@ -136,7 +159,11 @@ pub fn purchase_page(frame: &Frame, view: &PurchaseView) -> String {
             h1 { "Purchase credits" }
             p.left { (shown(view.remaining, Digits::Short)) " left" }
         }
-        p.lead { "Bought credits are there at once and are used after the package of each cycle." }
+        p.lead {
+            "Bought credits are there " (if view.is_paid_first { "as soon as they are paid" } else { "at once" })
+            " and are used after the package of each cycle."
+        }
+        (waiting(frame, view))
         @if view.packs.is_empty() && view.custom.is_none() {
             div.card.empty {
                 strong { "Nothing is on sale here" }
@@ -145,7 +172,7 @@ pub fn purchase_page(frame: &Frame, view: &PurchaseView) -> String {
         }
         (packs(view))
         @if let (Some(custom), Some(_)) = (&view.custom, &view.buy) { (custom_amount(view, custom)) }
-        @if let Some(form) = &view.buy { (dialog(form)) }
+        @if let Some(form) = &view.buy { (dialog(form, view.is_paid_first)) }
         @if view.auto_top_up.is_some() || view.alerts.is_some() {
             div.pair {
                 @if let Some(rule) = &view.auto_top_up { (auto_top_up(frame, view, rule)) }
@@ -222,19 +249,72 @@ fn custom_amount(view: &PurchaseView, custom: &CustomAmount) -> Markup {
 }
 
 /// Asks whether a pack is meant, without another page. The script fills it in.
-fn dialog(form: &Form) -> Markup {
+fn dialog(form: &Form, is_paid_first: bool) -> Markup {
     html! {
         dialog #confirm aria-labelledby="confirm-title" {
             (form.around("stack", &html! {
                 h2 #confirm-title { "Purchase " span data-slot="credits" {} " credits?" }
-                p { "They cost " strong data-slot="price" {} " and can be used at once." }
+                p { "They cost " strong data-slot="price" {} (if is_paid_first { ". You pay on the next page." } else { " and can be used at once." }) }
                 input type="hidden" name="pack" value="" data-slot="pack";
                 div.actions {
                     button.quiet type="button" data-close { "Cancel" }
-                    button type="submit" { "Purchase" }
+                    button type="submit" { (verb(is_paid_first)) }
                 }
             }))
         }
+    }
+}
+
+/// What the button says that buys.
+fn verb(is_paid_first: bool) -> &'static str {
+    if is_paid_first { "Continue to payment" } else { "Purchase" }
+}
+
+/// What waits for its payment. It is a link that leads there: a browser that was sent elsewhere by a form is stopped by
+/// the page's policy.
+fn waiting(frame: &Frame, view: &PurchaseView) -> Markup {
+    html! {
+        @if !view.waiting.is_empty() {
+            section.card aria-labelledby="waiting" {
+                h2 #waiting { "Waiting for payment" }
+                p.note { "These credits are there as soon as they are paid." }
+                table {
+                    caption.hidden { "Orders that wait for their payment, newest first" }
+                    thead {
+                        tr {
+                            th scope="col" { "Ordered" }
+                            th.wide-only scope="col" { "What" }
+                            th.num scope="col" { "Credits" }
+                            th.num scope="col" { "To pay" }
+                            th scope="col" { span.hidden { "Payment" } }
+                        }
+                    }
+                    tbody {
+                        @for row in &view.waiting {
+                            tr {
+                                th.date scope="row" { (times::date(frame.zone, row.at)) }
+                                td.wide-only { (what(row.pack.as_deref())) }
+                                td.num { (shown(row.credits, Digits::Short)) }
+                                td.num { (row.price.text()) }
+                                td.num {
+                                    @if let Some(url) = &row.pay_url {
+                                        a.button href=(url) rel="noreferrer" {
+                                            "Pay" span.hidden { " for order " (names::clean(&row.id)) }
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn what(pack: Option<&str>) -> Markup {
+    html! {
+        @match pack { Some(pack) => { (names::human(pack)) " pack" } None => { "Own amount" } }
     }
 }
 
@@ -273,8 +353,7 @@ fn purchase(frame: &Frame, row: &PurchaseRow) -> Markup {
         tr {
             th.date scope="row" { (times::date(frame.zone, row.at)) }
             td.wide-only {
-                @match &row.pack { Some(pack) => { (names::human(pack)) " pack" } None => { "Own amount" } }
-                " " span.tag { (names::human(&row.settlement).to_lowercase()) }
+                (what(row.pack.as_deref())) " " span.tag { (names::human(&row.settlement).to_lowercase()) }
             }
             td.num { (shown(row.credits, Digits::Short)) }
             td.num.wide-only { (shown(row.remaining, Digits::Short)) }
@@ -400,7 +479,7 @@ pub fn confirm_page(frame: &Frame, confirm: &Confirm) -> String {
             dl.sums {
                 div { dt { "Price" } dd { (confirm.price.text()) } }
                 div { dt { "Left now" } dd { (shown(confirm.remaining, Digits::Short)) } }
-                div { dt { "Left afterwards" } dd { (shown(after, Digits::Short)) } }
+                div { dt { (if confirm.is_paid_first { "Left once it is paid" } else { "Left afterwards" }) } dd { (shown(after, Digits::Short)) } }
             }
             (confirm.form.around("stack", &html! {
                 @match &confirm.pack {
@@ -409,7 +488,7 @@ pub fn confirm_page(frame: &Frame, confirm: &Confirm) -> String {
                 }
                 div.actions {
                     a.button.quiet href=(confirm.back_url) { "Cancel" }
-                    button type="submit" { (icon("ledger")) " Purchase" }
+                    button type="submit" { (icon("ledger")) " " (verb(confirm.is_paid_first)) }
                 }
             }))
         }

@@ -183,6 +183,7 @@ fn open(
         top_ups: plan_top_ups(config),
         releases,
         shop: shop(config)?,
+        payments: Vec::new(),
         library: Some(library),
         admin_key: admin_key::of_environment()?,
         settings: Settings {

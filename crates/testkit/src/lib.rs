@@ -7,16 +7,18 @@ mod faulty;
 mod library;
 mod plugin;
 mod sender;
+mod till;
 
 pub use at_most::AtMost;
 pub use faulty::FaultyStore;
 pub use library::{Halted, Shelf};
 pub use plugin::PerUnit;
 pub use sender::Anywhere;
+pub use till::{Answers, Till};
 
 use ledger_core::{Amount, FirstCycle, Period, Plan, Timestamp};
 use ledger_service::ports::throttling::{Measure, Scope, ThrottlingPlugin};
-use ledger_service::ports::{Clock, PricingPlugin, Random};
+use ledger_service::ports::{Clock, PaymentProvider, PricingPlugin, Random};
 use ledger_service::top_ups::PlanTopUps;
 use ledger_service::{
     AccountInput, Binding, ChargeInput, CustomAmounts, Ledger, Pack, Parts, PlanAlerts, PlanRules, Policy, RateCard,
@@ -44,6 +46,8 @@ pub struct Kit {
     pub plugin: Arc<PerUnit>,
     /// Its library, which has that plugin.
     pub library: Arc<Shelf>,
+    /// Who takes money for what is sold in it, where it is not sold on invoices alone.
+    pub till: Option<Arc<Till>>,
 }
 
 /// Salts that are different, and the same in every run.
@@ -151,16 +155,31 @@ impl Kit {
     /// Another process over the store and the library of a ledger, at the same time of the clock.
     pub fn sharing(other: &Self) -> Self {
         let clock = Arc::new(TestClock::new(other.clock.now()));
-        let plugin = other.plugin.clone();
-        Self::of(other.store.clone(), settings(), PlanTopUps::default(), clock, plugin, other.library.clone())
+        let around = (other.plugin.clone(), other.library.clone(), other.till.clone());
+        Self::of(other.store.clone(), settings(), PlanTopUps::default(), clock, around)
+    }
+
+    /// A ledger with everything as it ships, in which a [`Till`] takes money.
+    pub fn with_till() -> Self {
+        let store = Arc::new(FaultyStore::new(MemoryStore::new()));
+        Self::at_start(store, settings(), PlanTopUps::default(), Some(Arc::new(Till::default())))
     }
 
     /// The same, with plans whose accounts buy by themselves.
     pub fn with_top_ups(store: Arc<FaultyStore<MemoryStore>>, settings: Settings, top_ups: PlanTopUps) -> Self {
+        Self::at_start(store, settings, top_ups, None)
+    }
+
+    fn at_start(
+        store: Arc<FaultyStore<MemoryStore>>,
+        settings: Settings,
+        top_ups: PlanTopUps,
+        till: Option<Arc<Till>>,
+    ) -> Self {
         let clock = Arc::new(TestClock::new(Timestamp::parse_rfc3339(START).unwrap()));
         let plugin = Arc::new(PerUnit::default());
         let library = Arc::new(Shelf::new(plugin.clone()));
-        Self::of(store, settings, top_ups, clock, plugin, library)
+        Self::of(store, settings, top_ups, clock, (plugin, library, till))
     }
 
     fn of(
@@ -168,8 +187,7 @@ impl Kit {
         settings: Settings,
         top_ups: PlanTopUps,
         clock: Arc<TestClock>,
-        plugin: Arc<PerUnit>,
-        library: Arc<Shelf>,
+        (plugin, library, till): (Arc<PerUnit>, Arc<Shelf>, Option<Arc<Till>>),
     ) -> Self {
         let releases = releases(plugin.clone());
         let dyn_store: Arc<dyn LedgerStore> = store.clone();
@@ -182,11 +200,12 @@ impl Kit {
             top_ups,
             releases,
             shop: shop(),
+            payments: till.iter().map(|till| till.clone() as Arc<dyn PaymentProvider>).collect(),
             library: Some(library.clone()),
             admin_key: Some(hash_of_secret(ADMIN_KEY)),
             settings,
         };
-        Self { ledger: Ledger::open(parts).unwrap(), clock, store, plugin, library }
+        Self { ledger: Ledger::open(parts).unwrap(), clock, store, plugin, library, till }
     }
 
     /// Opens an account.

@@ -9,7 +9,9 @@ use crate::grants::{GrantAnswer, VoidAnswer};
 use crate::problem::kinds;
 use crate::purchases::{PacksAnswer, PurchaseAnswer, PurchaseItemAnswer, TakeBackAnswer};
 use crate::router::PageAnswer;
-use crate::shapes::{AccountId, AccountStatus, Name, PositiveCredits, PositiveMoney, Provider, Text, TextMap};
+use crate::shapes::{
+    AccountId, AccountStatus, Name, PositiveCredits, PositiveMoney, Provider, Text, TextMap, WebAddress,
+};
 use crate::subscriptions::{ChangeAnswer, PlanAnswer};
 use crate::transfers::TransferAnswer;
 use crate::wire::Shown;
@@ -197,10 +199,10 @@ struct PurchaseOrder {
     pack: Option<Text>,
     /// How many credits.
     credits: Option<PositiveCredits>,
-    /// Who takes the money.
+    /// Who takes the money; `manual` where it is left out, and for a customer with a portal token whoever asks them for it.
     provider: Option<Provider>,
     /// Where a buyer comes back to who had to pay elsewhere.
-    return_url: Option<Text>,
+    return_url: Option<WebAddress>,
 }
 
 /// Money that goes back.
@@ -339,15 +341,19 @@ fn purchase() -> Description {
         Tag::Buying,
         "Buy credits",
         "A pack, or an amount of your choice where that is sold. With the provider `manual` the credits are there at \
-         once, and the money is recorded as to be invoiced.",
+         once, and the money is recorded as to be invoiced. A provider that asks for money first answers with `status` \
+         `pending` and the `checkout_url` at which the buyer pays: the credits come when it says that they are paid, once \
+         and without another request. Repeated under its key, the request is answered with the same bytes, and never asks \
+         for a second payment; how it stands by then is in the list of purchases.",
     )
     .idempotent()
     .body::<PurchaseOrder>(r#"{"pack":"small"}"#)
-    .answers::<PurchaseAnswer<'_>>(201, "It is bought.")
+    .answers::<PurchaseAnswer<'_>>(201, "It is bought, or waits for its payment.")
+    .refuses(&[kinds::PAYMENT_NOT_BEGUN])
 }
 
 fn list_purchases() -> Description {
-    Description::new(Tag::Buying, "List purchases", "The newest first.").query::<PageQuery>().answers::<PageAnswer<
+    Description::new(Tag::Buying, "List purchases", "Those that wait for their payment, then those that were made, each the newest first. One that was not paid is not listed any more.").query::<PageQuery>().answers::<PageAnswer<
         PurchaseItemAnswer<'_>,
     >>(
         200,

@@ -6,12 +6,13 @@ use crate::acts::entry_of;
 use crate::fields::{Fields, positive_amount, text};
 use crate::html::{Html, PageForm, Viewer, form_of, see_other};
 use crate::problem::Problem;
+use crate::purchases::provider_for;
 use crate::router::{Api, Segment};
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use ledger_core::{Account, Id, IdKind};
-use ledger_service::{PurchaseInput, PurchaseItem, ServiceError};
+use ledger_service::{Acted, PurchaseInput, PurchaseItem, Purchased, ServiceError};
 use pages::{Confirm, confirm_page};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ fn confirmation(api: &Api, viewer: &Viewer, account: &Account, item: &PurchaseIt
         credits: offer.credits,
         price: purchases::money(offer.price, &offer.currency, offer.currency_decimals),
         remaining: api.ledger.balance(&account.id)?.remaining,
+        is_paid_first: purchases::is_paid_first(api, viewer)?,
         back_url,
     })
 }
@@ -85,14 +87,26 @@ pub(crate) async fn buy(
         (Err(error), _) => Err(error),
         (Ok(()), None) => Err(ServiceError::field("credits", "are missing")),
         (Ok(()), Some(item)) => {
-            let actor = form.viewer.caller.name.to_string();
-            api.ledger.purchase(PurchaseInput { account: account.as_str().into(), key: form.key(), item, actor }).await
+            let caller = &form.viewer.caller;
+            // Whoever pays elsewhere comes back to where it is seen whether it was paid.
+            let return_url =
+                api.public_url.as_ref().map(|origin| format!("{origin}{}", address(&account, "/purchases")));
+            match provider_for(&api.ledger, caller, None) {
+                Ok(provider) => {
+                    let (account, actor) = (account.as_str().into(), caller.name.to_string());
+                    let input = PurchaseInput { account, key: form.key(), item, provider, return_url, actor };
+                    api.ledger.purchase(input).await
+                }
+                Err(error) => Err(error),
+            }
         }
     };
     match bought {
-        Ok(acted) => {
-            let entry = &entry_of(&acted)?.sealed.entry;
-            let id = Id { kind: IdKind::Purchase, account: entry.account, sequence: entry.sequence };
+        Ok(bought) => {
+            let id = match bought {
+                Purchased::Done { acted, .. } => purchase_of(&acted)?.to_string(),
+                Purchased::Pending { order, .. } => order.id.to_string(),
+            };
             Ok(see_other(&address(&account, &format!("/purchases?bought={id}"))))
         }
         Err(error) => {
@@ -102,4 +116,9 @@ pub(crate) async fn buy(
             Ok((status, Html(page)).into_response())
         }
     }
+}
+
+fn purchase_of(acted: &Acted) -> Result<Id, ServiceError> {
+    let entry = &entry_of(acted)?.sealed.entry;
+    Ok(Id { kind: IdKind::Purchase, account: entry.account, sequence: entry.sequence })
 }

@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::hex::Hex;
 use ledger_core::{Account, Amount, Id, IdKind};
 use ledger_service::top_ups::TopUpSource;
-use ledger_service::{AlertsOf, PurchaseView as Bought, ServiceError, Shop};
+use ledger_service::{AlertsOf, Order, OrderName, OrderState, PurchaseView as Bought, ServiceError, Shop};
 use pages::{
-    AlertSettings, AutoTopUp, CustomAmount, Money, Notice, Pack, Party, PurchaseRow, PurchaseView, ReceiptView,
-    purchase_page, receipt_page,
+    AlertSettings, AutoTopUp, CustomAmount, Money, Notice, Pack, Party, PurchaseRow, PurchaseView, ReceiptView, Tone,
+    WaitingRow, purchase_page, receipt_page,
 };
 use std::sync::Arc;
 use url::form_urlencoded;
@@ -67,6 +67,9 @@ impl Asked {
     /// address.
     fn notice(&self, api: &Api, account: &Account) -> Result<Option<Notice>, ServiceError> {
         if let Some(id) = &self.bought {
+            if let Ok(order) = api.ledger.order_of(OrderName::Id(id)) {
+                return Ok(notice_of_order(&order, account));
+            }
             let bought = find(api, account, id)?;
             let is_fresh =
                 |bought: &Bought| api.ledger.now().millis_since(bought.recorded.sealed.entry.recorded_at) < JUST_NOW_MS;
@@ -80,6 +83,24 @@ impl Asked {
             _ => None,
         })
     }
+}
+
+/// What is said of an order, if it is this account's.
+fn notice_of_order(order: &Order, account: &Account) -> Option<Notice> {
+    if order.account != account.id {
+        return None;
+    }
+    let credits = order.offer.credits;
+    Some(match order.state {
+        OrderState::Paid(_) => good(format!("{credits} credits were paid, and can be used now.")),
+        OrderState::Begun | OrderState::Pending => Notice {
+            tone: Tone::Warning,
+            text: format!("{credits} credits are ordered, and will be there as soon as they are paid."),
+        },
+        OrderState::Cancelled | OrderState::Expired => {
+            Notice { tone: Tone::Bad, text: "The order was not paid, and no credits were added.".to_owned() }
+        }
+    })
 }
 
 /// The purchase of an id, if it is this account's.
@@ -104,6 +125,8 @@ pub(super) fn page(
     let is_buyer = may_buy(&viewer.caller);
     let bought = ledger.purchases(&account.id, before, PAGE_ITEMS)?;
     let older = bought.last().filter(|_| bought.len() == PAGE_ITEMS).map(|last| last.recorded.sealed.entry.sequence);
+    // On the first page, and for those who may pay: whoever only looks has no use for them.
+    let orders = if before.is_none() && is_buyer { ledger.waiting_orders(&account.id)? } else { Vec::new() };
     let mut packs: Vec<Pack> = shop.packs.iter().map(pack).collect();
     packs.sort_by_key(|pack| pack.credits);
     let view = PurchaseView {
@@ -116,6 +139,8 @@ pub(super) fn page(
         }),
         confirm_path: address(&account.id, "/purchases/confirm"),
         buy: is_buyer.then(|| form_of(api, &viewer.sent, path.clone())),
+        is_paid_first: is_paid_first(api, viewer)?,
+        waiting: orders.iter().map(|order| waiting_row(order)).collect(),
         history: bought.iter().map(|bought| row(shop, account, bought)).collect(),
         older_url: older.map(|before| format!("{path}?before={before}")),
         auto_top_up: is_buyer.then(|| auto_top_up(api, viewer, account)).transpose()?,
@@ -124,6 +149,23 @@ pub(super) fn page(
     let mut frame = frame(api, viewer, account)?;
     frame.notice = notice;
     Ok(purchase_page(&frame, &view))
+}
+
+/// Whether whoever looks has to pay before they have what they buy.
+pub(super) fn is_paid_first(api: &Api, viewer: &Viewer) -> Result<bool, ServiceError> {
+    Ok(viewer.caller.is_portal && api.ledger.customers_pay_first()?)
+}
+
+fn waiting_row(order: &Order) -> WaitingRow {
+    let offer = &order.offer;
+    WaitingRow {
+        id: order.id.to_string(),
+        at: order.ordered_at,
+        pack: offer.pack.as_deref().map(str::to_owned),
+        credits: offer.credits,
+        price: money(offer.price, &offer.currency, offer.currency_decimals),
+        pay_url: order.checkout_url.clone(),
+    }
 }
 
 fn pack(pack: &ledger_service::Pack) -> Pack {

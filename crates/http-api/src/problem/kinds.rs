@@ -214,6 +214,11 @@ kinds! {
         [perhaps("grant", Shape::Text, "The grant asked for.")]
         "No grant of the account has this id."
         "Use the `grant` of the answer that granted, or of the list of grants.";
+    PAYMENT_NOT_BEGUN = SERVICE_UNAVAILABLE "payment-not-begun" "The payment could not be begun"
+        [member("provider", Shape::Text, "Who was to take the money.")]
+        "The provider did not begin the payment. Nothing was bought, and nobody was asked for money."
+        "Send the same request again, with the same key, after `Retry-After`. If it stays so, the log says why."
+        retry_after;
     PURCHASE_NOT_FOUND = NOT_FOUND "purchase-not-found" "There is no such purchase"
         [member("purchase", Shape::Text, "The purchase asked for.")]
         "No purchase of the account has this id."

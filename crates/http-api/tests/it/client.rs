@@ -35,6 +35,11 @@ impl Client {
         Self::over(Kit::new(), maintenance, 60_000)
     }
 
+    /// Routes where a till takes money.
+    pub(crate) fn with_till() -> Self {
+        Self::over(Kit::with_till(), None, 60_000)
+    }
+
     /// Routes of which `/metrics` needs a key.
     pub(crate) fn with_closed_metrics() -> Self {
         Self::of(Kit::new(), None, 60_000, true)

@@ -1,12 +1,15 @@
 //! Every file in `exchanges/` is a conversation with a fresh server whose clock stands at 2026-11-01T00:00:00Z: each
 //! request under a line `### what it shows`. Beside it is the same with the answers, as they are on the wire. A new
 //! case is a new request or file; `INSTA_UPDATE=always cargo test -p http-api` writes the answers, to be read before
-//! they are kept.
+//! they are kept. `till.http` is held where the provider `till` takes money, which says at `TILL reference outcome` what
+//! became of a payment.
 
 use crate::client::{Answer, Client};
 use crate::spec::Spec;
 use axum::body::Body;
 use axum::http::Request;
+use ledger_service::ports::Settled;
+use ledger_service::{OrderName, OrderOutcome, OrderState};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -35,18 +38,23 @@ async fn conversations_go_as_written() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     for file in files {
-        let said = converse(&std::fs::read_to_string(&file).unwrap()).await;
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        let client = if name == "till" { Client::with_till() } else { Client::new() };
+        let said = converse(&client, &std::fs::read_to_string(&file).unwrap()).await;
         settings.bind(|| insta::assert_snapshot!(name, said));
     }
 }
 
-async fn converse(script: &str) -> String {
-    let client = Client::new();
-    let spec = Spec::of(&client).await;
+async fn converse(client: &Client, script: &str) -> String {
+    let spec = Spec::of(client).await;
     let mut said = String::new();
     for (number, exchange) in script.split("### ").enumerate().skip(1) {
         let (title, request) = exchange.split_once('\n').unwrap();
+        if let Some(told) = request.strip_prefix("TILL ") {
+            let state = tell(client, told.trim()).await;
+            write!(said, "### {title}\n{}\n\n→ {state:?}\n\n", request.trim()).unwrap();
+            continue;
+        }
         let mut sent = parse(request);
         sent.headers_mut().entry("x-request-id").or_insert(number.into());
         let (method, uri) = (sent.method().clone(), sent.uri().to_string());
@@ -55,6 +63,18 @@ async fn converse(script: &str) -> String {
         write!(said, "### {title}\n{}\n{}\n\n", request.trim(), show(&answer)).unwrap();
     }
     said
+}
+
+/// Has the till say what became of a payment.
+async fn tell(client: &Client, told: &str) -> OrderState {
+    let (reference, outcome) = told.split_once(' ').unwrap();
+    let outcome = match outcome {
+        "paid" => OrderOutcome::Paid(Settled { invoice: Some("receipt 1".into()), is_paid: true }),
+        "expired" => OrderOutcome::Expired,
+        other => panic!("{other} is no outcome"),
+    };
+    let name = OrderName::Reference { provider: "till", reference };
+    client.kit.ledger.complete_order(name, outcome).await.unwrap().state
 }
 
 /// Reads `METHOD path`, headers, an empty line, and the body.

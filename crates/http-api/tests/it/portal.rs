@@ -3,8 +3,11 @@
 use crate::client::{Answer, Client};
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use ledger_service::ports::Settled;
+use ledger_service::{OrderName, OrderOutcome};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use testkit::Answers;
 
 /// Somebody with a browser.
 struct Browser<'a> {
@@ -161,6 +164,87 @@ async fn a_pack_is_bought_once_however_often_the_form_is_sent() {
     for said in ["Acme AI Ltd", "acme", "$5.00"] {
         assert!(receipt.contains(said), "{said}: {receipt}");
     }
+}
+
+/// Where the money is to come first, customers are sent to pay, by a link of a page and once, and have their credits when
+/// it is said that they paid; an invoice they cannot choose.
+#[tokio::test]
+async fn customers_pay_where_somebody_takes_their_money() {
+    let client = Client::with_till();
+    let kit = &client.kit;
+    put_account(&client, "acme", json!({})).await;
+    put_account(&client, "globex", json!({})).await;
+    let browser = Browser::open(&client, "acme", &["read", "purchase"]).await;
+    let confirm = browser.page("/portal/acme/purchases/confirm?pack=small").await;
+    assert!(confirm.contains("Continue to payment"));
+    let action = "/portal/acme/purchases";
+    let [first, again] = [
+        browser.send(&confirm, action, &[("pack", "small")]).await,
+        browser.send(&confirm, action, &[("pack", "small")]).await,
+    ];
+    assert_eq!(first.status, StatusCode::SEE_OTHER, "{first:?}");
+    let location = first.headers[header::LOCATION].to_str().unwrap();
+    assert_eq!(location, again.headers[header::LOCATION]);
+    // To a page of its own: the policy of the page with the form lets no form end elsewhere.
+    let id = location.strip_prefix("/portal/acme/purchases?bought=").unwrap();
+    let page = browser.page(location).await;
+    for said in ["1000 credits are ordered", "Waiting for payment", "href=\"https://till.example/pay/1\"", id] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    assert_eq!((remaining(&client, "acme").await, kit.till.as_ref().unwrap().begun().len()), ("1000".to_owned(), 1));
+    // Others do not see it: neither whoever may only look, nor another account by its id.
+    let looking = Browser::open(&client, "acme", &["read"]).await.page(action).await;
+    assert!(!looking.contains("till.example"));
+    let elsewhere = Browser::open(&client, "globex", &["read", "purchase"]).await;
+    let elsewhere = elsewhere.page(&format!("/portal/globex/purchases?bought={id}")).await;
+    assert!(!elsewhere.contains("ordered") && !elsewhere.contains("till.example"), "{elsewhere}");
+    let settled = Settled { invoice: None, is_paid: true };
+    for (outcome, said) in [
+        (OrderOutcome::Expired, "The order was not paid"),
+        (OrderOutcome::Paid(settled), "1000 credits were paid, and can be used now."),
+    ] {
+        kit.ledger.complete_order(OrderName::Id(id), outcome).await.unwrap();
+        let page = browser.page(location).await;
+        assert!(page.contains(said) && !page.contains("till.example"), "{said}: {page}");
+    }
+    assert_eq!(remaining(&client, "acme").await, "2000");
+    // The same by the API, for whoever brings the customer's token.
+    let token = browser.cookie.split_once('=').unwrap().1;
+    for (body, status, said) in [
+        (json!({ "pack": "small" }), StatusCode::CREATED, "https://till.example/pay/2"),
+        (json!({ "pack": "small", "provider": "manual" }), StatusCode::BAD_REQUEST, "customers pay at once"),
+    ] {
+        let request = Request::post("/v1/accounts/acme/purchases")
+            .header("idempotency-key", status.as_str())
+            .header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let answer = client.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.body.contains(said), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_payment_that_cannot_be_begun_is_told_and_can_be_tried_again() {
+    let client = Client::with_till();
+    let till = client.kit.till.as_ref().unwrap();
+    put_account(&client, "acme", json!({})).await;
+    let buy = || {
+        let request = Request::post("/v1/accounts/acme/purchases").header("idempotency-key", "k");
+        client.send(request.body(Body::from(r#"{"pack":"small","provider":"till"}"#)).unwrap())
+    };
+    till.answer(Answers::IsLost);
+    let refused = buy().await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refused.headers[header::RETRY_AFTER], "1");
+    let problem: Value = serde_json::from_str(&refused.body).unwrap();
+    assert_eq!((&problem["code"], &problem["provider"]), (&json!("payment-not-begun"), &json!("till")));
+    let browser = Browser::open(&client, "acme", &["read", "purchase"]).await;
+    let page = browser.page("/portal/acme/purchases").await;
+    let answer = browser.send(&page, "/portal/acme/purchases", &[("pack", "small")]).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/html"), "{answer:?}");
+    till.answer(Answers::Pending);
+    assert_eq!(json_of(&buy().await)["checkout_url"], "https://till.example/pay/1");
 }
 
 #[tokio::test]

@@ -123,9 +123,11 @@ impl Worker {
                 return Ok(Some(again_at));
             }
             let item = PurchaseItem::Pack(rule.pack.clone());
-            let input = PurchaseInput { account: id.clone(), key, item, actor: ACTOR.to_owned() };
+            let (account_id, actor) = (id.clone(), ACTOR.to_owned());
+            // Nobody is there to pay, so that it is bought on an invoice.
+            let input = PurchaseInput { account: account_id, key, item, provider: None, return_url: None, actor };
             self.sure.remove(id);
-            match ledger.purchase(input).await {
+            match ledger.purchase_on_invoice(input).await {
                 Ok(acted) => self.bought(id, acted.entry()?).await?,
                 // Something was written under the number meanwhile: it is looked at.
                 Err(ServiceError::Refused(Refusal::IdempotencyMismatch { .. })) => {}

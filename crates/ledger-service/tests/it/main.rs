@@ -8,6 +8,7 @@ mod charging;
 mod holding;
 mod keys;
 mod open_holds;
+mod orders;
 mod outages;
 mod reading;
 mod receipts;

@@ -225,6 +225,7 @@ async fn a_balance_of_the_past_is_under_the_plans_of_its_time() {
         alerts: ledger_service::PlanAlerts::default(),
         releases: Releases::default(),
         shop: ledger_service::Shop::default(),
+        payments: Vec::new(),
         library: None,
         admin_key: None,
         top_ups: ledger_service::top_ups::PlanTopUps::default(),

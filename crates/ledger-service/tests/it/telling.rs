@@ -48,7 +48,14 @@ async fn hold(kit: &Kit, id: &str, credits: &str) -> String {
 
 async fn buy(kit: &Kit) {
     let item = PurchaseItem::Pack("small".into());
-    let input = PurchaseInput { account: "acme".into(), key: "buy".into(), item, actor: "me".into() };
+    let input = PurchaseInput {
+        account: "acme".into(),
+        key: "buy".into(),
+        item,
+        provider: None,
+        return_url: None,
+        actor: "me".into(),
+    };
     kit.ledger.purchase(input).await.unwrap();
 }
 

@@ -170,7 +170,14 @@ async fn a_new_rule_forgets_no_purchase_and_whoever_had_enough_is_told_again() {
     assert_eq!((bought(&kit), kit.ledger.auto_top_up("acme").unwrap().bought_at.len()), (3, 3));
     // Enough by hand, then too little.
     let item = PurchaseItem::Credits("50000".parse().unwrap());
-    let input = PurchaseInput { account: "acme".into(), key: "by hand".to_owned(), item, actor: "me".to_owned() };
+    let input = PurchaseInput {
+        account: "acme".into(),
+        key: "by hand".to_owned(),
+        item,
+        provider: None,
+        return_url: None,
+        actor: "me".to_owned(),
+    };
     kit.ledger.purchase(input).await.unwrap();
     // Another account is looked at after it.
     kit.open_account("globex", "free").await;

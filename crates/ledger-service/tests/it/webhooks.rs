@@ -91,7 +91,14 @@ fn endpoint(events: &[NoticeKind], accounts: Option<&str>) -> EndpointInput {
 
 async fn buy(kit: &Kit, account: &str, key: &str) {
     let item = PurchaseItem::Pack("small".to_owned());
-    let input = PurchaseInput { account: account.into(), key: key.to_owned(), item, actor: "test".to_owned() };
+    let input = PurchaseInput {
+        account: account.into(),
+        key: key.to_owned(),
+        item,
+        provider: None,
+        return_url: None,
+        actor: "test".to_owned(),
+    };
     kit.ledger.purchase(input).await.unwrap();
 }
 
@@ -234,7 +241,14 @@ async fn whatever_stops_in_between_everything_is_told_at_least_once() {
         store.break_down_after(commits);
         for key in ["p1", "p2", "p3"] {
             let item = PurchaseItem::Pack("small".to_owned());
-            let input = PurchaseInput { account: "acme".into(), key: key.to_owned(), item, actor: "test".to_owned() };
+            let input = PurchaseInput {
+                account: "acme".into(),
+                key: key.to_owned(),
+                item,
+                provider: None,
+                return_url: None,
+                actor: "test".to_owned(),
+            };
             bought += usize::from(running.kit.ledger.purchase(input).await.is_ok());
             tokio::task::yield_now().await;
         }

@@ -6,7 +6,7 @@ use ledger_core::{Amount, Balance, Timestamp};
 use pages::{
     AccountHead, Address, AgencyView, AlertSettings, AutoTopUp, Company, Confirm, CreditsView, CustomAmount, DaySum,
     Draw, Form, Frame, GrantRow, Grouping, Kind, Line, Links, Log, LogEntry, Money, Pack, Party, PluginUsed,
-    PurchaseRow, PurchaseView, ReceiptView, StatementRow, StatementView, Usage, UsageSum, Window,
+    PurchaseRow, PurchaseView, ReceiptView, StatementRow, StatementView, Usage, UsageSum, WaitingRow, Window,
 };
 
 /// 2026-11-24, the day on which all of it takes place.
@@ -396,6 +396,8 @@ pub(crate) fn purchase() -> PurchaseView {
         }),
         confirm_path: "confirm.html".to_owned(),
         buy: Some(form("buy")),
+        is_paid_first: false,
+        waiting: Vec::new(),
         history,
         older_url: None,
         auto_top_up: Some(AutoTopUp {
@@ -417,6 +419,24 @@ pub(crate) fn purchase() -> PurchaseView {
     }
 }
 
+/// Where customers pay before they have what they buy: two orders wait for that, and one of them is somebody else's to pay.
+pub(crate) fn purchase_paid_first() -> PurchaseView {
+    let row = |id: &str, at: &str, pack: Option<&str>, amount: &str, price: &str, pay_url: Option<&str>| WaitingRow {
+        id: id.to_owned(),
+        at: time(at),
+        pack: pack.map(str::to_owned),
+        credits: credits(amount),
+        price: dollars(price),
+        pay_url: pay_url.map(str::to_owned),
+    };
+    let pay_url = Some("https://pay.example/c/4d2f");
+    let waiting = vec![
+        row("or_9b1f0c", "2026-11-24T08:01:11Z", Some("medium"), "5000", "22.5", pay_url),
+        row("or_33d08a", "2026-11-23T16:44:50Z", None, "250", "1.25", None),
+    ];
+    PurchaseView { is_paid_first: true, waiting, ..purchase() }
+}
+
 pub(crate) fn confirm() -> Confirm {
     Confirm {
         form: form("buy"),
@@ -424,6 +444,7 @@ pub(crate) fn confirm() -> Confirm {
         credits: credits("5000"),
         price: dollars("22.5"),
         remaining: credits("897.75"),
+        is_paid_first: false,
         back_url: "purchase.html".to_owned(),
     }
 }

@@ -8,7 +8,7 @@ mod console_webhooks;
 mod data;
 
 use pages::{
-    Address, CreditsView, Grouping, KindFilter, Links, Message, Notice, Tone, Window, agency_page, assets,
+    Address, Confirm, CreditsView, Grouping, KindFilter, Links, Message, Notice, Tone, Window, agency_page, assets,
     confirm_page, credits_page, message_page, purchase_page, receipt_page, statement_page,
 };
 use std::error::Error;
@@ -59,8 +59,10 @@ fn pages() -> Vec<(String, String)> {
         ("credits-suspended", credits_page(&suspended, &data::account(Window::Week, Grouping::Model, 3))),
         ("purchase", purchase_page(&frame, &data::purchase())),
         ("purchase-done", purchase_page(&noticed(Tone::Good, "5,000 credits were added."), &data::purchase())),
+        ("purchase-waiting", purchase_page(&frame, &data::purchase_paid_first())),
         ("purchase-looking-only", purchase_page(&frame, &looking_only)),
         ("confirm", confirm_page(&frame, &data::confirm())),
+        ("confirm-paid-first", confirm_page(&frame, &Confirm { is_paid_first: true, ..data::confirm() })),
         ("receipt", receipt_page(&frame, &data::receipt())),
         ("statement", statement_page(&frame, &data::statement())),
         ("agency", agency_page(&frame, &data::agency())),

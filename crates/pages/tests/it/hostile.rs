@@ -76,7 +76,11 @@ fn pages(name: &str) -> Vec<String> {
         ..data::account(Window::Week, Grouping::Model, 0)
     };
     view.statements[0].url = some();
-    let mut shop = data::purchase();
+    let mut shop = data::purchase_paid_first();
+    shop.waiting[0].id = text();
+    shop.waiting[0].pack = some();
+    shop.waiting[0].price.currency = text();
+    shop.waiting[0].pay_url = some();
     shop.confirm_path = text();
     shop.packs[0].name = text();
     shop.packs[0].price.currency = text();

@@ -3,8 +3,8 @@
 use crate::data;
 use crate::skeleton::said;
 use pages::{
-    Address, AgencyView, Grouping, KindFilter, Links, Log, Message, Window, agency_page, confirm_page, credits_page,
-    message_page, purchase_page, receipt_page, statement_page,
+    Address, AgencyView, Confirm, Grouping, KindFilter, Links, Log, Message, Window, agency_page, confirm_page,
+    credits_page, message_page, purchase_page, receipt_page, statement_page,
 };
 
 /// The part of a page from one text to another.
@@ -127,6 +127,30 @@ fn empty_states_help() {
 }
 
 #[test]
+fn what_has_to_be_paid_first_says_so() {
+    let frame = data::frame();
+    let page = purchase_page(&frame, &data::purchase_paid_first());
+    insta::assert_snapshot!(between(&said(&page), "Waiting for payment", "Packs"), @r#"
+    Waiting for payment
+    These credits are there as soon as they are paid.
+    Orders that wait for their payment, newest first
+    Ordered | What | Credits | To pay | Payment
+    24 Nov 2026 | Medium pack | 5,000 | $22.50 | Pay for order or_9b1f0c
+    23 Nov 2026 | Own amount | 250 | $1.25
+    "#);
+    assert!(page.contains("<a class=\"button\" href=\"https://pay.example/c/4d2f\" rel=\"noreferrer\">"), "{page}");
+    let confirm = confirm_page(&frame, &Confirm { is_paid_first: true, ..data::confirm() });
+    for (page, paid_first, at_once) in [
+        (&page, "there as soon as they are paid and are used", "there at once"),
+        (&page, "You pay on the next page.", "can be used at once"),
+        (&confirm, "Left once it is paid", "Left afterwards"),
+        (&confirm, "Continue to payment", "</svg> Purchase"),
+    ] {
+        assert!(page.contains(paid_first) && !page.contains(at_once), "{paid_first}");
+    }
+}
+
+#[test]
 fn nobody_is_offered_what_they_may_not_do() {
     let mut shop = data::purchase();
     shop.buy = None;
@@ -216,7 +240,7 @@ fn nothing_is_inline() {
     let frame = data::frame();
     for page in [
         credits_page(&frame, &data::many_models()),
-        purchase_page(&frame, &data::purchase()),
+        purchase_page(&frame, &data::purchase_paid_first()),
         agency_page(&frame, &data::agency()),
         receipt_page(&frame, &data::receipt()),
     ] {
