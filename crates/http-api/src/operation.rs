@@ -122,7 +122,7 @@ impl Operation {
     }
 
     /// Makes a page of it.
-    pub(crate) fn as_page(self) -> Self {
+    pub(crate) fn for_browsers(self) -> Self {
         Self { is_page: true, ..self }
     }
 

@@ -171,30 +171,32 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/v1/audit", "listAudit", admin(Everybody), audit::list),
         Operation::post("/v1/test-clock", "setTestClock", admin(Everybody), test_clock::advance).keeping_answers(),
         // The customer's page.
-        Operation::get("/portal", "openPortal", Open, portal::open).as_page(),
-        Operation::get("/portal/{account}", "showPortal", read(Account), portal::show).as_page(),
+        Operation::get("/portal", "openPortal", Open, portal::open).for_browsers(),
+        Operation::get("/portal/{account}", "showPortal", read(Account), portal::show).for_browsers(),
         Operation::get("/portal/{account}/activity.csv", "downloadActivity", read(Account), portal::activity_csv)
-            .as_page(),
-        Operation::get("/portal/{account}/usage.csv", "downloadUsage", read(Account), portal::usage_csv).as_page(),
+            .for_browsers(),
+        Operation::get("/portal/{account}/usage.csv", "downloadUsage", read(Account), portal::usage_csv).for_browsers(),
         Operation::get("/portal/{account}/statements/{cycle}", "showStatement", read(Account), portal::show_statement)
-            .as_page(),
-        Operation::get("/portal/{account}/purchases", "showPurchases", read(Account), portal::show_purchases).as_page(),
+            .for_browsers(),
+        Operation::get("/portal/{account}/purchases", "showPurchases", read(Account), portal::show_purchases)
+            .for_browsers(),
         Operation::get("/portal/{account}/purchases/confirm", "confirmPurchase", buy(Account), portal::confirm)
-            .as_page(),
-        Operation::post("/portal/{account}/purchases", "buy", buy(Account), portal::buy).as_page(),
+            .for_browsers(),
+        Operation::post("/portal/{account}/purchases", "buy", buy(Account), portal::buy).for_browsers(),
         Operation::get(
             "/portal/{account}/purchases/{purchase}/receipt",
             "showPurchaseReceipt",
             read(Account),
             portal::receipt,
         )
-        .as_page(),
+        .for_browsers(),
         Operation::post("/portal/{account}/auto-top-up", "saveAutoTopUp", buy(Account), portal::save_auto_top_up)
-            .as_page(),
-        Operation::post("/portal/{account}/alerts", "saveAlerts", buy(Account), portal::save_alerts).as_page(),
-        Operation::get("/portal/{account}/companies", "showCompanies", read(Account), portal::show_companies).as_page(),
-        Operation::post("/portal/{account}/companies", "allocate", buy(Account), portal::allocate).as_page(),
-        Operation::get("/assets/{file}", "getAsset", Open, html::assets::read).as_page(),
+            .for_browsers(),
+        Operation::post("/portal/{account}/alerts", "saveAlerts", buy(Account), portal::save_alerts).for_browsers(),
+        Operation::get("/portal/{account}/companies", "showCompanies", read(Account), portal::show_companies)
+            .for_browsers(),
+        Operation::post("/portal/{account}/companies", "allocate", buy(Account), portal::allocate).for_browsers(),
+        Operation::get("/assets/{file}", "getAsset", Open, html::assets::read).for_browsers(),
         Operation::get("/healthz", "getHealth", Open, health::healthz),
         Operation::get("/readyz", "getReadiness", Open, health::readyz),
         // A setting closes it to whoever has no key.

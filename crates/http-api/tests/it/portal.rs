@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 use testkit::Answers;
 
+/// What is filled in: names and values.
+type Fields<'a> = &'a [(&'a str, &'a str)];
+
 /// Somebody with a browser.
 struct Browser<'a> {
     client: &'a Client,
@@ -254,7 +257,7 @@ async fn what_is_wrong_with_a_form_is_said_and_nothing_changes() {
     let browser = Browser::open(&client, "acme", &["read", "purchase"]).await;
     let before = remaining(&client, "acme").await;
     let page = browser.page("/portal/acme/purchases").await;
-    let forms: [(&str, &[(&str, &str)], &str); 5] = [
+    let forms: [(&str, Fields<'_>, &str); 5] = [
         ("/portal/acme/purchases", &[("pack", "none")], "no pack is named"),
         ("/portal/acme/purchases", &[("credits", "lots")], "Nothing was changed. Credits"),
         ("/portal/acme/auto-top-up", &[("threshold", "-1"), ("pack", "small")], "Threshold must be above zero; "),

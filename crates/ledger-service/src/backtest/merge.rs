@@ -88,14 +88,14 @@ impl ThrottlingReport {
         let is_told = self.rules.len() < NAMES_MAX || self.rules.contains_key(&rule);
         let rule = if is_told { rule } else { "other".into() };
         match self.rules.get_mut(&rule) {
-            Some(known) => known.merge(denials),
+            Some(known) => known.merge(&denials),
             None => drop(self.rules.insert(rule, denials)),
         }
     }
 }
 
 impl Denials {
-    fn merge(&mut self, other: Self) {
+    fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);

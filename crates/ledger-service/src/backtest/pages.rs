@@ -148,6 +148,9 @@ struct Pages<T, A> {
     moved: Condvar,
 }
 
+/// A page of accounts, and which of all it is.
+type Taken = (usize, Vec<Arc<Account>>);
+
 impl<T, A: FnMut(T)> Pages<T, A> {
     /// Takes one page after another.
     fn work(
@@ -167,7 +170,7 @@ impl<T, A: FnMut(T)> Pages<T, A> {
         Ok(())
     }
 
-    fn take(&self, walk: &Walk<'_>) -> Result<Option<(usize, Vec<Arc<Account>>)>, Ended> {
+    fn take(&self, walk: &Walk<'_>) -> Result<Option<Taken>, Ended> {
         let mut next = unpoisoned(&self.next);
         let is_far_ahead = |order: &mut Order<T, A>| !order.is_stopped && next.index >= order.added + PAGES_AHEAD;
         let order = self.moved.wait_while(self.order(), is_far_ahead).unwrap_or_else(PoisonError::into_inner);

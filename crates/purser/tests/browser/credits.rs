@@ -43,7 +43,7 @@ async fn credits_run_out_while_somebody_looks() {
     let mut last = 201;
     for call in 0.. {
         let usage = json!({ "activity": "voice_web", "model": null, "usage": { "seconds": 60 } });
-        last = site.client.send(&Site::charging(&format!("c{call}"), usage)).await.unwrap().status;
+        last = site.client.send(&Site::charging(&format!("c{call}"), &usage)).await.unwrap().status;
         if last != 201 {
             break;
         }
@@ -153,7 +153,7 @@ async fn it_is_whole_without_scripts() {
     let site = Site::with_history().await;
     let browser = Browser::with(Scripts::Blocked, LAPTOP).await;
     browser.go(&site.link("acme", json!({})).await).await;
-    for said in ["Acme Ltd", "10,800", "support", "renewed", "voice"] {
+    for said in ["Acme Ltd", "10,800", "support", "renewal", "voice"] {
         let text = browser.text("body").await.to_lowercase();
         assert!(text.contains(&said.to_lowercase()), "{said} is not in {text}");
     }

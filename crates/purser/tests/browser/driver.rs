@@ -164,11 +164,15 @@ impl Browser {
     /// The file that was downloaded, whose name begins so, once it is whole.
     pub(crate) async fn downloaded(&self, name: &str) -> String {
         let find = || {
-            let files = std::fs::read_dir(self.downloads.path()).unwrap().flatten().map(|file| file.path());
-            files.into_iter().find(|path| {
-                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                file.starts_with(name) && file.ends_with(".csv")
-            })
+            let files = std::fs::read_dir(self.downloads.path()).unwrap().flatten();
+            let files: Vec<_> = files.map(|file| (file.file_name().to_string_lossy().into_owned(), file)).collect();
+            // What is under way has another name, and an empty file keeps its own for it.
+            let is_under_way = files.iter().any(|(name, _)| name.ends_with(".crdownload"));
+            let is_it = |file: &str| file.starts_with(name) && file.ends_with(".csv");
+            let mut whole = files.into_iter().filter(|(name, file)| {
+                is_it(name) && !is_under_way && file.metadata().is_ok_and(|about| about.len() > 0)
+            });
+            whole.next().map(|(_, file)| file.path())
         };
         until(|| async { find().is_some() }, || format!("{name} was never downloaded")).await;
         std::fs::read_to_string(find().unwrap()).unwrap()

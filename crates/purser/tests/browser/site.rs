@@ -57,13 +57,13 @@ impl Site {
 
     /// Charges `acme` for a chat message, or what is said in its place.
     pub(crate) async fn charge(&self, id: &str, other: Value) -> Value {
-        let answer = self.client.send(&Self::charging(id, other)).await.unwrap();
+        let answer = self.client.send(&Self::charging(id, &other)).await.unwrap();
         assert_eq!(answer.status, 201, "{}", answer.problem());
         answer.json().unwrap()
     }
 
     /// The request for it.
-    pub(crate) fn charging(id: &str, other: Value) -> Call {
+    pub(crate) fn charging(id: &str, other: &Value) -> Call {
         let mut event = json!({
             "id": id, "account": "acme", "activity": "chat", "model": "gpt-4o-mini", "agent": "support",
             "usage": { "input_tokens": 374, "output_tokens": 44, "messages": 1 },
