@@ -81,7 +81,14 @@ pub(crate) fn shown(amount: Amount, digits: Digits) -> Markup {
 
 /// The amount as an element that the script keeps up to date.
 pub(crate) fn live(name: &str, amount: Amount, digits: Digits) -> Markup {
-    html! { data value=(amount) data-d=(digits.code()) data-live=(name) { (text(amount, digits)) } }
+    live_or_unknown(name, Some(amount), digits)
+}
+
+/// The same for an amount that may not be known.
+pub(crate) fn live_or_unknown(name: &str, amount: Option<Amount>, digits: Digits) -> Markup {
+    let value = amount.map(|amount| amount.to_string()).unwrap_or_default();
+    let text = amount.map_or_else(|| "–".to_owned(), |amount| text(amount, digits));
+    html! { data value=(value) data-d=(digits.code()) data-live=(name) { (text) } }
 }
 
 /// The amount with its sign, whichever it has.
@@ -95,17 +102,16 @@ pub(crate) fn count(number: u64) -> Markup {
     html! { data value=(number) data-d="00" { (grouped(u128::from(number))) } }
 }
 
-/// A whole number as an element that the script keeps up to date.
-pub(crate) fn live_count(name: &str, number: u64) -> Markup {
-    html! { data value=(number) data-d="00" data-live=(name) { (grouped(u128::from(number))) } }
+/// A whole number as an element that the script keeps up to date, or not known.
+pub(crate) fn live_count(name: &str, number: Option<u64>) -> Markup {
+    let value = number.map(|number| number.to_string()).unwrap_or_default();
+    let text = number.map_or_else(|| "–".to_owned(), |number| grouped(u128::from(number)));
+    html! { data value=(value) data-d="00" data-live=(name) { (text) } }
 }
 
 /// Another number than credits as an element that the script keeps up to date: so many thousandths, or not known.
 pub(crate) fn live_number(name: &str, number_e3: Option<u64>, digits: Digits) -> Markup {
-    let number = number_e3.map(thousandths);
-    let value = number.map(|number| number.to_string()).unwrap_or_default();
-    let text = number.map_or_else(|| "–".to_owned(), |number| text(number, digits));
-    html! { data value=(value) data-d=(digits.code()) data-live=(name) { (text) } }
+    live_or_unknown(name, number_e3.map(thousandths), digits)
 }
 
 /// So many thousandths: the decimals of credits are as good for other numbers.

@@ -14,3 +14,6 @@ pub const CONSOLE_CSS: &str = include_str!("../assets/console.css");
 
 /// What the operator's pages have besides [`JS`], `text/javascript`. It is loaded behind that one.
 pub const CONSOLE_JS: &str = include_str!("../assets/console.js");
+
+/// The icon that browsers show beside the title, `image/svg+xml`.
+pub const ICON: &str = include_str!("../assets/icon.svg");

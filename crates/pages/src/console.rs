@@ -22,6 +22,7 @@ mod webhooks;
 
 use crate::forms::Form;
 use crate::frame::{Around, Frame, icon, navigation};
+use crate::message::Message;
 use crate::names;
 use maud::{Markup, html};
 
@@ -100,6 +101,19 @@ pub enum Section {
     Webhooks,
     /// What was done by hand.
     Audit,
+}
+
+/// A page that says why there is nothing else; it leads back to where the console begins.
+pub fn console_message_page(console: &Console, message: Message, home_url: &str) -> String {
+    let (title, text) = message.texts_for_operators();
+    let inside = html! {
+        section.message {
+            h1 { (title) }
+            p { (text) }
+            p { a.button href=(home_url) { "To the console" } }
+        }
+    };
+    console.page(None, title, &inside)
 }
 
 impl Console {

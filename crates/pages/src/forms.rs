@@ -12,9 +12,26 @@ pub struct Form {
     pub csrf: String,
     /// The field `request`: new for every page that is shown, so that a form which is sent twice acts once.
     pub request: String,
+    /// What was typed into it, by field, where it was sent and refused: it is shown again, and the form is unfolded.
+    pub typed: Vec<(String, String)>,
 }
 
 impl Form {
+    /// What was typed into a field.
+    pub(crate) fn typed(&self, name: &str) -> Option<&str> {
+        self.typed.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a field was filled in with this value.
+    pub(crate) fn has_typed(&self, name: &str, value: &str) -> bool {
+        self.typed.iter().any(|(known, typed)| known == name && typed == value)
+    }
+
+    /// Whether it was sent and refused.
+    pub(crate) const fn is_refused(&self) -> bool {
+        !self.typed.is_empty()
+    }
+
     /// A form with its hidden fields around what is inside.
     pub(crate) fn around(&self, class: &str, inside: &Markup) -> Markup {
         html! {
@@ -58,19 +75,20 @@ pub(crate) fn field(id: &str, label: &str, note: Option<&str>, control: &Markup)
 }
 
 /// The field `reason`, without which nothing is done by hand.
-pub(crate) fn reason(id: &str, placeholder: &str) -> Markup {
+pub(crate) fn reason(form: &Form, id: &str, placeholder: &str) -> Markup {
     field(
         id,
         "Reason",
         None,
         &html! {
-            input id=(id) name="reason" required maxlength="500" autocomplete="off" placeholder=(placeholder);
+            input id=(id) name="reason" required maxlength="500" autocomplete="off" placeholder=(placeholder)
+                value=[form.typed("reason")];
         },
     )
 }
 
 /// A field for a number of credits.
-pub(crate) fn credits(id: &str, name: &str, label: &str, is_required: bool, note: Option<&str>) -> Markup {
+pub(crate) fn credits(form: &Form, id: &str, name: &str, label: &str, is_required: bool, note: Option<&str>) -> Markup {
     let described = note.map(|_| format!("{id}-note"));
     field(
         id,
@@ -78,7 +96,8 @@ pub(crate) fn credits(id: &str, name: &str, label: &str, is_required: bool, note
         note,
         &html! {
             input id=(id) name=(name) inputmode="decimal" autocomplete="off" required[is_required]
-                pattern="[0-9]+([.][0-9]{1,6})?" title="A number of credits, such as 250" aria-describedby=[described];
+                pattern="[0-9]+([.][0-9]{1,6})?" title="A number of credits, such as 250" aria-describedby=[described]
+                value=[form.typed(name)];
         },
     )
 }

@@ -14,6 +14,8 @@ pub struct Frame {
     pub stylesheet: String,
     /// Where the script is.
     pub script: String,
+    /// Where the icon is.
+    pub icon: String,
     /// The account's time zone, in which days are cut, and times are shown where no script runs.
     pub zone: Tz,
     /// When the page is made.
@@ -152,6 +154,7 @@ impl Frame {
                         @if let Some(name) = around.whose { " · " (names::isolated(name)) }
                         " · " (names::clean(&self.product))
                     }
+                    link rel="icon" type="image/svg+xml" href=(self.icon);
                     link rel="stylesheet" href=(self.stylesheet);
                     script src=(self.script) {}
                     @if let Some((stylesheet, script)) = around.more {

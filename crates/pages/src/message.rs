@@ -44,6 +44,24 @@ impl Message {
     }
 }
 
+impl Message {
+    /// The same for operators, whose key it is that may not, or whose session has ended.
+    pub(crate) const fn texts_for_operators(self) -> (&'static str, &'static str) {
+        match self {
+            Self::LinkExpired => ("You are signed out", "The session has ended. Sign in again to go on."),
+            Self::NotAllowed => (
+                "This key cannot do that",
+                "The key that you are signed in with is for other things. Sign out, and in again with one that has the scope.",
+            ),
+            Self::Unavailable => (
+                "This does not work at the moment",
+                "Whether something was changed is in the audit and on the page of what it is about. The log says what went wrong.",
+            ),
+            Self::NotFound | Self::FormExpired => self.texts(),
+        }
+    }
+}
+
 /// The page.
 pub fn message_page(frame: &Frame, message: Message) -> String {
     let (title, text) = message.texts();

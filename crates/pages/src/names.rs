@@ -44,6 +44,17 @@ pub(crate) fn human(word: &str) -> String {
     text
 }
 
+/// An operation of the interface as people write it: `voidGrant` is `Void grant`.
+pub(crate) fn operation(id: &str) -> String {
+    let mut text = String::new();
+    for c in human(id).chars() {
+        let is_next_word = c.is_ascii_uppercase() && !text.is_empty();
+        text.extend(is_next_word.then_some(' '));
+        text.push(if is_next_word { c.to_ascii_lowercase() } else { c });
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +65,6 @@ mod tests {
         assert_eq!(clean(&"é".repeat(201)).chars().count(), 201);
         assert_eq!(clean(&"é".repeat(200)).chars().count(), 200);
         assert_eq!([human("voice_inbound"), human(""), human("été")], ["Voice inbound", "", "été"]);
+        assert_eq!([operation("grant"), operation("voidGrant"), operation("")], ["Grant", "Void grant", ""]);
     }
 }

@@ -4,7 +4,6 @@ use crate::console_accounts::{account, account_fresh, account_in_debt, accounts,
 use crate::console_plugins::{backtests, plugin, plugin_fresh, plugins};
 use crate::console_webhooks::{webhook, webhook_disabled, webhooks};
 use crate::data::{self, credits, form, time};
-use ledger_core::Amount;
 use pages::console::{
     AccountStatus, AccountsView, ActRow, Attention, AuditFilter, AuditView, BacktestsView, Console, HoldRow, HoldsView,
     Live, NewSecret, OverviewView, Paging, PluginsView, Sections, SignInRefusal, SignInView, WebhooksView,
@@ -65,9 +64,9 @@ pub(crate) fn overview() -> OverviewView {
             queue: 4,
             queue_max: 4_096,
             last_checkpoint: Some(time("2026-11-24T17:41:22Z")),
-            open_holds: 37,
-            held: credits("412.5"),
-            accounts: 1_284,
+            open_holds: Some(37),
+            held: Some(credits("412.5")),
+            accounts: Some(1_284),
             started_at: time("2026-11-21T05:12:40Z"),
             version: "0.4.0".to_owned(),
             is_ready: true,
@@ -95,9 +94,9 @@ pub(crate) fn first_minute() -> OverviewView {
             p99_us: None,
             queue: 0,
             last_checkpoint: None,
-            open_holds: 0,
-            held: Amount::ZERO,
-            accounts: 0,
+            open_holds: None,
+            held: None,
+            accounts: None,
             started_at: time("2026-11-24T17:41:58Z"),
             is_ready: false,
             ..view.live
@@ -125,8 +124,7 @@ pub(crate) fn holds() -> HoldsView {
             }
         };
     HoldsView {
-        open: 37,
-        held: credits("412.5"),
+        open: Some((37, credits("412.5"))),
         rows: vec![
             row(
                 1,
@@ -182,6 +180,7 @@ pub(crate) fn audit() -> AuditView {
         path: path.to_owned(),
         account: account.map(str::to_owned),
         account_url: account.map(|_| "console-account.html".to_owned()),
+        reason: made.is_none().then(|| "the invoice is overdue".to_owned()),
         made: made.map(str::to_owned),
         request_id: Some("req_5f0a9c".to_owned()),
     };
@@ -232,7 +231,7 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
     };
     let nothing_more = AccountsView { rows: Vec::new(), paging: Paging { next_url: None, ..more() }, ..accounts() };
     let no_accounts = AccountsView { rows: Vec::new(), paging: Paging::default(), ..accounts() };
-    let no_holds = HoldsView { open: 0, held: Amount::ZERO, rows: Vec::new(), paging: Paging::default() };
+    let no_holds = HoldsView { open: None, rows: Vec::new(), paging: Paging::default() };
     let idle = BacktestsView { rows: backtests().rows.split_off(2), ..backtests() };
     let no_backtests = BacktestsView { rows: Vec::new(), start: None, ..backtests() };
     let secret = NewSecret {
@@ -248,7 +247,6 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ("sign-in-wrong", sign_in_page(&out, &refused(SignInRefusal::WrongKey))),
         ("sign-in-not-allowed", sign_in_page(&out, &refused(SignInRefusal::NotAllowed))),
         ("sign-in-ended", sign_in_page(&out, &refused(SignInRefusal::Ended))),
-        ("sign-in-too-many", sign_in_page(&out, &refused(SignInRefusal::TooMany))),
         ("overview", overview_page(&console, &overview())),
         ("overview-first-minute", overview_page(&console, &first_minute())),
         ("accounts", accounts_page(&console, &accounts())),

@@ -40,6 +40,7 @@ pub(crate) fn frame() -> Frame {
         product: "Purser".to_owned(),
         stylesheet: "page.css".to_owned(),
         script: "page.js".to_owned(),
+        icon: "icon.svg".to_owned(),
         zone: Tz::Europe__Berlin,
         now: time("2026-11-24T17:42:10Z"),
         account: Some(AccountHead {
@@ -355,7 +356,7 @@ pub(crate) fn fresh() -> CreditsView {
 }
 
 pub(crate) fn form(action: &str) -> Form {
-    Form { action: action.to_owned(), csrf: "c5rf".to_owned(), request: "r1".to_owned() }
+    Form { action: action.to_owned(), csrf: "c5rf".to_owned(), request: "r1".to_owned(), typed: Vec::new() }
 }
 
 pub(crate) fn dollars(amount: &str) -> Money {

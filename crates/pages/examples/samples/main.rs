@@ -76,6 +76,7 @@ fn pages() -> Vec<(String, String)> {
         ("page.js", assets::JS),
         ("console.css", assets::CONSOLE_CSS),
         ("console.js", assets::CONSOLE_JS),
+        ("icon.svg", assets::ICON),
         ("console-live.json", console::LIVE_JSON),
     ];
     let assets = assets.map(|(name, text)| (name.to_owned(), text.to_owned()));

@@ -49,6 +49,8 @@ pub struct ActRow {
     pub account: Option<String>,
     /// The account's page in the console.
     pub account_url: Option<String>,
+    /// Why, where that is nowhere else.
+    pub reason: Option<String>,
     /// The id of what came into being.
     pub made: Option<String>,
     /// The id of the request, as it is in the log.
@@ -125,7 +127,8 @@ fn table(console: &Console, rows: &[ActRow]) -> Markup {
                     tr {
                         td.date { (times::moment(&console.frame, act.at)) }
                         th scope="row" {
-                            (names::human(&act.operation))
+                            (names::operation(&act.operation))
+                            @if let Some(reason) = &act.reason { span.sub { (names::shown(reason)) } }
                             span.sub { code { (names::clean(&act.path)) } }
                             span.sub.narrow-only { "by " (names::shown(&act.actor)) }
                         }

@@ -1,6 +1,6 @@
 //! Backtests: those under way, what came of others, and the next one.
 
-use super::parts::{counted, digest_option};
+use super::parts::{counted, digest_option, whole};
 use super::plugins::{Pair, pair};
 use super::{Console, Section};
 use crate::amounts::grouped;
@@ -247,13 +247,15 @@ fn start_form(start: &StartBacktest) -> Markup {
 }
 
 fn fields(start: &StartBacktest) -> Markup {
-    start.form.around("stack", &html! {
+    let form = &start.form;
+    let chosen = form.typed("plugin_config").or(start.chosen.as_deref());
+    form.around("stack", &html! {
         (field("start-slot", "Plugin configuration", None, &html! {
             select #start-slot name="plugin_config" required {
                 @for target in &start.targets {
                     optgroup label=(names::clean(&target.plugin)) {
                         @for slot in &target.slots {
-                            option value=(slot) selected[start.chosen.as_ref() == Some(slot)] { (names::clean(slot)) }
+                            option value=(slot) selected[chosen == Some(slot.as_str())] { (names::clean(slot)) }
                         }
                     }
                 }
@@ -263,16 +265,16 @@ fn fields(start: &StartBacktest) -> Markup {
         (uploads("start-config", "config_digest", "Configuration", start, |target| &target.configs))
         (field("start-accounts", "Accounts", Some("Ids with commas; left empty, all of them."), &html! {
             input #start-accounts name="accounts" autocomplete="off" autocapitalize="none" spellcheck="false"
-                placeholder="All" aria-describedby="start-accounts-note";
+                placeholder="All" aria-describedby="start-accounts-note" value=[form.typed("accounts")];
         }))
         div.fields {
-            (field("start-from", "From", None, &html! { input #start-from type="date" name="from"; }))
-            (field("start-to", "To", None, &html! { input #start-to type="date" name="to"; }))
+            (field("start-from", "From", None, &html! { input #start-from type="date" name="from" value=[form.typed("from")]; }))
+            (field("start-to", "To", None, &html! { input #start-to type="date" name="to" value=[form.typed("to")]; }))
         }
         (field("start-cpu", "Share of one core, in per cent", None, &html! {
-            input #start-cpu type="number" name="cpu_percent" min="1" max="100" value="50";
+            input #start-cpu type="number" name="cpu_percent" min="1" max="100" value=(form.typed("cpu_percent").unwrap_or("50"));
         }))
-        (reason("start-reason", "Such as: before the prices of December"))
+        (reason(form, "start-reason", "Such as: before the prices of December"))
         div.actions { button type="submit" { "Start" } }
     })
 }
@@ -295,7 +297,7 @@ fn uploads(
                 @for target in start.targets.iter().filter(|target| !of(target).is_empty()) {
                     optgroup label=(names::clean(&target.plugin)) {
                         @for (digest, at) in of(target) {
-                            (digest_option(digest, false, Some(&times::date_text(chrono_tz::UTC, *at))))
+                            (digest_option(digest, start.form.has_typed(name, &whole(digest)), Some(&times::date_text(chrono_tz::UTC, *at))))
                         }
                     }
                 }

@@ -13,10 +13,8 @@ use maud::{Markup, html};
 /// A page of the open holds.
 #[derive(Clone, Debug)]
 pub struct HoldsView {
-    /// How many are open in all.
-    pub open: u64,
-    /// What all of them have set aside.
-    pub held: Amount,
+    /// How many are open in all, and what they have set aside; not known until all accounts were counted after a start.
+    pub open: Option<(u64, Amount)>,
     /// The holds of this page.
     pub rows: Vec<HoldRow>,
     /// The other pages.
@@ -54,7 +52,9 @@ pub fn holds_page(console: &Console, view: &HoldsView) -> String {
         div data-refresh="holds" data-every-ms="5000" {
             div.titled {
                 h1 { "Open holds" }
-                p.left { (counted(view.open, "hold")) " with " (shown(view.held, Digits::Short)) " credits" }
+                @if let Some((open, held)) = view.open {
+                    p.left { (counted(open, "hold")) " with " (shown(held, Digits::Short)) " credits" }
+                }
             }
             section.card aria-label="Open holds" {
                 @if !view.rows.is_empty() {

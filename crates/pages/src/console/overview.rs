@@ -2,7 +2,7 @@
 
 use super::parts::duration;
 use super::{Console, Section};
-use crate::amounts::{Digits, grouped, live, live_count, live_number};
+use crate::amounts::{Digits, grouped, live_count, live_number, live_or_unknown};
 use crate::chart::spark;
 use crate::frame::Tone;
 use crate::names;
@@ -20,8 +20,8 @@ pub struct OverviewView {
     pub recent_e3: Vec<u64>,
     /// Where the numbers are as JSON, which the script fetches every [`EVERY_MS`]; without it nothing on the page moves.
     /// It is an object with `charges_per_second` and `p99_ms` (text, decimals with a point; the latter may be null),
-    /// `queue`, `open_holds` and `accounts` (numbers), `held` (an amount as text), `last_checkpoint` (an instant or
-    /// null), `started_at` (an instant), `version` (text) and `ready` (true or false): what [`Live`] has.
+    /// `queue` (a number), `open_holds` and `accounts` (numbers or null), `held` (an amount as text or null),
+    /// `last_checkpoint` (an instant or null), `started_at` (an instant), `version` (text) and `ready` (true or false): what [`Live`] has.
     pub live_url: Option<String>,
     /// What somebody should look at, the most urgent first.
     pub attention: Vec<Attention>,
@@ -40,12 +40,12 @@ pub struct Live {
     pub queue_max: u64,
     /// When the last checkpoint was sealed, where there is one.
     pub last_checkpoint: Option<Timestamp>,
-    /// Holds that are open.
-    pub open_holds: u64,
+    /// Holds that are open; not known until all accounts were counted after a start, as the next two.
+    pub open_holds: Option<u64>,
     /// Credits that these have set aside.
-    pub held: Amount,
+    pub held: Option<Amount>,
     /// Accounts.
-    pub accounts: u64,
+    pub accounts: Option<u64>,
     /// When the process began.
     pub started_at: Timestamp,
     /// The program's version.
@@ -111,12 +111,12 @@ fn statistics(console: &Console, live_now: &Live) -> Markup {
                 &html! { (live_number("p99_ms", p99_ms_e3, Digits::Short)) small { " ms" } },
                 &html! { "99 of 100 charges" }))
             (statistic("Queue",
-                &live_count("queue", live_now.queue),
+                &live_count("queue", Some(live_now.queue)),
                 &html! { "waiting, of " (grouped(live_now.queue_max.into())) " at most" }))
             (statistic("Open holds",
                 &live_count("open_holds", live_now.open_holds),
                 &html! {
-                    (live("held", live_now.held, Digits::Short)) " credits held"
+                    (live_or_unknown("held", live_now.held, Digits::Short)) " credits held"
                     @if let Some(url) = &console.sections.holds { " · " a href=(url) { "Show" } }
                 }))
             (statistic("Accounts",

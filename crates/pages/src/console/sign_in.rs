@@ -1,4 +1,4 @@
-//! The way in: a key that administers.
+//! The way in: a key for all accounts.
 
 use super::Console;
 use crate::forms::{Form, field, hidden};
@@ -20,21 +20,20 @@ pub struct SignInView {
 pub enum SignInRefusal {
     /// There is no such key, or it has ended.
     WrongKey,
-    /// The key may not do what the console does.
+    /// The key may do nothing that the console does, or is for certain accounts.
     NotAllowed,
     /// The session is over.
     Ended,
-    /// Too many wrong keys came of late.
-    TooMany,
 }
 
 impl SignInRefusal {
     const fn text(self) -> &'static str {
         match self {
             Self::WrongKey => "No key is like this. It may be mistyped, or have been revoked.",
-            Self::NotAllowed => "This key cannot administer the service. Take one with the scope admin.",
+            Self::NotAllowed => {
+                "This key is for other things. The console takes one for all accounts with the scope admin, read or plugins."
+            }
             Self::Ended => "You were signed out, since the session had ended. Sign in again to go on.",
-            Self::TooMany => "Too many wrong keys were tried. Wait a minute, and try again.",
         }
     }
 }
@@ -54,7 +53,7 @@ pub fn sign_in_page(console: &Console, view: &SignInView) -> String {
                 // Managers of passwords want to know whose it is; it has no name, and is not sent.
                 input type="text" autocomplete="username" value="admin" readonly hidden;
                 @if let Some(next) = &view.next { (hidden("next", next)) }
-                (field("key", "Admin key", None, &html! {
+                (field("key", "Key", None, &html! {
                     input #key name="key" type="password" required autocomplete="current-password" autocapitalize="none"
                         spellcheck="false" maxlength="500" autofocus aria-invalid=[is_wrong.then_some("true")]
                         aria-describedby=[view.refusal.map(|_| "refusal")];

@@ -142,7 +142,7 @@ pub fn webhooks_page(console: &Console, view: &WebhooksView) -> String {
                 div.beside-side {
                     section.card.acts aria-labelledby="acts" {
                         h2 #acts { "Do by hand" }
-                        (act("add", "Add an endpoint", view.endpoints.is_empty(), &add_form(add)))
+                        (act("add", "Add an endpoint", add.form.is_refused() || view.endpoints.is_empty(), &add_form(add)))
                     }
                 }
             }
@@ -217,24 +217,27 @@ fn events(events: &[String]) -> Markup {
 }
 
 fn add_form(add: &AddWebhook) -> Markup {
-    add.form.around("stack", &html! {
+    let form = &add.form;
+    form.around("stack", &html! {
         (field("add-url", "Address", None, &html! {
-            input #add-url name="url" type="url" required maxlength="2000" autocomplete="off" placeholder="https://example.com/hooks";
+            input #add-url name="url" type="url" required maxlength="2000" autocomplete="off" placeholder="https://example.com/hooks"
+                value=[form.typed("url")];
         }))
         fieldset {
             legend { "Events" }
             p.note { "With none ticked, it is told of all." }
             @for (index, event) in add.events.iter().enumerate() {
                 @let id = format!("add-event-{index}");
-                div.check { input id=(id) type="checkbox" name="events" value=(event); label for=(id) { (names::clean(event)) } }
+                div.check { input id=(id) type="checkbox" name="events" value=(event) checked[form.has_typed("events", event)]; label for=(id) { (names::clean(event)) } }
             }
         }
         (field("add-accounts", "Accounts", Some("Ids with commas; left empty, all of them."), &html! {
             input #add-accounts name="accounts" autocomplete="off" autocapitalize="none" spellcheck="false" placeholder="All"
-                aria-describedby="add-accounts-note";
+                aria-describedby="add-accounts-note" value=[form.typed("accounts")];
         }))
         (field("add-description", "What it is for", None, &html! {
-            input #add-description name="description" maxlength="200" autocomplete="off";
+            input #add-description name="description" maxlength="200" autocomplete="off"
+                value=[form.typed("description")];
         }))
         div.actions { button type="submit" { "Add" } }
     })

@@ -88,7 +88,7 @@ fn pages(name: &str) -> Vec<String> {
     shop.history[0].pack = some();
     shop.history[0].settlement = text();
     shop.history[0].receipt_url = some();
-    shop.buy = Some(pages::Form { action: text(), csrf: text(), request: text() });
+    shop.buy = Some(pages::Form { action: text(), csrf: text(), request: text(), typed: Vec::new() });
     shop.older_url = some();
     let mut confirm = data::confirm();
     confirm.pack = some();

@@ -100,7 +100,7 @@ fn the_overview() {
     Charges per second
     0
     The last 3 min
-    Answered within | – ms99 of 100 charges | Queue | 0waiting, of 4,096 at most | Open holds | 00 credits held · Show | Accounts | 0Show all
+    Answered within | – ms99 of 100 charges | Queue | 0waiting, of 4,096 at most | Open holds | –– credits held · Show | Accounts | –Show all
     State | Not readyfor requests | Last checkpoint | –none so far | Up for | 12 ssince 24 Nov, 17:41 | Version | 0.4.0of the program
     To look at
     Nothing needs anybody at the moment.
@@ -193,9 +193,8 @@ fn a_shadow() {
 fn each_state_says_what_it_is() {
     for (name, expected) in [
         ("sign-in-wrong", "No key is like this"),
-        ("sign-in-not-allowed", "cannot administer"),
+        ("sign-in-not-allowed", "is for other things"),
         ("sign-in-ended", "the session had ended"),
-        ("sign-in-too-many", "Wait a minute"),
         ("accounts-nothing-matches", "No account matches"),
         ("accounts-nothing-more", "There is nothing more"),
         ("accounts-none", "No accounts yet"),

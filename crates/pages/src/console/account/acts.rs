@@ -25,20 +25,20 @@ pub(super) fn acts(view: &AccountView) -> Markup {
             section.card.acts aria-labelledby="acts" {
                 h2 #acts { "Do by hand" }
                 p.note { "Each is on record for ever, with your key and the reason." }
-                @if let Some(form) = &forms.grant { (act("grant", "Grant credits", false, &grant(form))) }
-                @if let Some(form) = &forms.deduct { (act("deduct", "Deduct credits", false, &deduct(form))) }
+                @if let Some(form) = &forms.grant { (act("grant", "Grant credits", form.is_refused(), &grant(form))) }
+                @if let Some(form) = &forms.deduct { (act("deduct", "Deduct credits", form.is_refused(), &deduct(form))) }
                 @if let Some(form) = &forms.refund {
-                    (act("refund", "Refund a charge", view.chosen_charge.is_some(), &refund(view, form)))
+                    (act("refund", "Refund a charge", form.is_refused() || view.chosen_charge.is_some(), &refund(view, form)))
                 }
-                @if let Some(choice) = &forms.plan { (act("plan", "Change the plan", false, &plan(view, choice))) }
+                @if let Some(choice) = &forms.plan { (act("plan", "Change the plan", choice.form.is_refused(), &plan(view, choice))) }
                 @if let Some(form) = &forms.void_grant {
-                    (act("void-grant", "Void a grant", view.chosen_grant.is_some(), &void_grant(view, form)))
+                    (act("void-grant", "Void a grant", form.is_refused() || view.chosen_grant.is_some(), &void_grant(view, form)))
                 }
                 @if let Some(form) = &forms.refund_purchase {
-                    (act("refund-purchase", "Refund a purchase", view.chosen_purchase.is_some(), &refund_purchase(view, form)))
+                    (act("refund-purchase", "Refund a purchase", form.is_refused() || view.chosen_purchase.is_some(), &refund_purchase(view, form)))
                 }
-                @if let Some(form) = &forms.suspend { (act("suspend", "Suspend the account", false, &suspend(view, form))) }
-                @if let Some(form) = &forms.resume { (act("resume", "Resume the account", false, &resume(form))) }
+                @if let Some(form) = &forms.suspend { (act("suspend", "Suspend the account", form.is_refused(), &suspend(view, form))) }
+                @if let Some(form) = &forms.resume { (act("resume", "Resume the account", form.is_refused(), &resume(form))) }
             }
         }
     }
@@ -50,25 +50,26 @@ fn send(verb: &str, is_dangerous: bool) -> Markup {
 }
 
 /// A box that is ticked for `on`.
-fn tick(id: &str, name: &str, label: &str) -> Markup {
-    html! { div.check { input id=(id) type="checkbox" name=(name); label for=(id) { (label) } } }
+fn tick(form: &Form, id: &str, name: &str, label: &str) -> Markup {
+    html! { div.check { input id=(id) type="checkbox" name=(name) checked[form.has_typed(name, "on")]; label for=(id) { (label) } } }
 }
 
 fn grant(form: &Form) -> Markup {
     form.around(
         "stack",
         &html! {
-            (credits("grant-credits", "credits", "Credits", true, None))
+            (credits(form, "grant-credits", "credits", "Credits", true, None))
             (field("grant-source", "As", None, &html! {
                 select #grant-source name="source" {
                     option value="adjustment" { "Adjustment" }
-                    option value="promotion" { "Promotion" }
+                    option value="promotion" selected[form.has_typed("source", "promotion")] { "Promotion" }
                 }
             }))
             (field("grant-expires", "Can be used until", Some("Left empty, they do not expire."), &html! {
-                input #grant-expires type="date" name="expires_on" aria-describedby="grant-expires-note";
+                input #grant-expires type="date" name="expires_on" aria-describedby="grant-expires-note"
+                    value=[form.typed("expires_on")];
             }))
-            (reason("grant-reason", "Such as: goodwill after the outage"))
+            (reason(form, "grant-reason", "Such as: goodwill after the outage"))
             (send("Grant", false))
         },
     )
@@ -78,9 +79,9 @@ fn deduct(form: &Form) -> Markup {
     form.around(
         "stack",
         &html! {
-            (credits("deduct-credits", "credits", "Credits", true, None))
-            (tick("deduct-debt", "allow_debt", "Take more than there is, and leave a debt"))
-            (reason("deduct-reason", "Such as: work billed by hand"))
+            (credits(form, "deduct-credits", "credits", "Credits", true, None))
+            (tick(form, "deduct-debt", "allow_debt", "Take more than there is, and leave a debt"))
+            (reason(form, "deduct-reason", "Such as: work billed by hand"))
             (send("Deduct", true))
         },
     )
@@ -90,33 +91,34 @@ fn refund(view: &AccountView, form: &Form) -> Markup {
     form.around("stack", &html! {
         (field("refund-charge", "Charge", Some("Its id, as the activity log has it behind “Entry”."), &html! {
             input #refund-charge name="charge" required maxlength="200" autocomplete="off" autocapitalize="none"
-                spellcheck="false" placeholder="ch_…" value=[view.chosen_charge.as_deref()] aria-describedby="refund-charge-note";
+                spellcheck="false" placeholder="ch_…" value=[form.typed("charge").or(view.chosen_charge.as_deref())] aria-describedby="refund-charge-note";
         }))
-        (credits("refund-credits", "credits", "Credits", false, Some("Left empty, all that is left of the charge is given back.")))
-        (reason("refund-reason", "Such as: the agent answered in the wrong language"))
+        (credits(form, "refund-credits", "credits", "Credits", false, Some("Left empty, all that is left of the charge is given back.")))
+        (reason(form, "refund-reason", "Such as: the agent answered in the wrong language"))
         (send("Refund", false))
     })
 }
 
 fn plan(view: &AccountView, choice: &PlanChoice) -> Markup {
-    choice.form.around("stack", &html! {
+    let form = &choice.form;
+    form.around("stack", &html! {
         (field("plan-name", "Plan", None, &html! {
-            select #plan-name name="plan" required { (options(choice.plans.iter().map(String::as_str), view.plan.as_deref())) }
+            select #plan-name name="plan" required { (options(choice.plans.iter().map(String::as_str), form.typed("plan").or(view.plan.as_deref()))) }
         }))
         (field("plan-when", "From", None, &html! {
             select #plan-when name="when" {
                 option value="now" { "Now" }
-                option value="next_cycle" { "The next cycle" }
+                option value="next_cycle" selected[form.has_typed("when", "next_cycle")] { "The next cycle" }
             }
         }))
         (field("plan-package", "Its package for the rest of the cycle", Some("Counts for a change now."), &html! {
             select #plan-package name="package_credits" aria-describedby="plan-package-note" {
                 option value="proportional" { "A part in proportion" }
-                option value="none" { "None of it" }
+                option value="none" selected[form.has_typed("package_credits", "none")] { "None of it" }
             }
         }))
-        (tick("plan-restart", "restart_cycle", "Begin a new cycle with a change now"))
-        (reason("plan-reason", "Such as: upgraded by phone"))
+        (tick(form, "plan-restart", "restart_cycle", "Begin a new cycle with a change now"))
+        (reason(form, "plan-reason", "Such as: upgraded by phone"))
         p.note { "The next page shows what comes of it, before anything changes." }
         (send("Preview", false))
     })
@@ -129,6 +131,7 @@ fn void_grant(view: &AccountView, form: &Form) -> Markup {
         text: "What is left of it can no longer be used. What was used stays charged, and what is held stays held.",
         verb: "Void",
     };
+    let chosen = form.typed("grant").or(view.chosen_grant.as_deref());
     if grants.is_empty() {
         return html! { p.note { "No grant has anything left to void." } };
     }
@@ -136,13 +139,13 @@ fn void_grant(view: &AccountView, form: &Form) -> Markup {
         (field("void-which", "Grant", None, &html! {
             select #void-which name="grant" required {
                 @for grant in grants {
-                    option value=(grant.id) selected[view.chosen_grant.as_deref() == Some(grant.id.as_str())] {
+                    option value=(grant.id) selected[chosen == Some(grant.id.as_str())] {
                         (names::human(&grant.source)) ", " (text(grant.remaining, Digits::Column)) " left · " (names::clean(&grant.id))
                     }
                 }
             }
         }))
-        (reason("void-reason", "Such as: granted twice"))
+        (reason(form, "void-reason", "Such as: granted twice"))
         (send("Void", true))
     })
 }
@@ -154,6 +157,7 @@ fn refund_purchase(view: &AccountView, form: &Form) -> Markup {
         text: "Credits for the money are taken from what was bought. What is used already becomes debt.",
         verb: "Refund",
     };
+    let chosen = form.typed("purchase").or(view.chosen_purchase.as_deref());
     if purchases.is_empty() {
         return html! { p.note { "No purchase can be refunded." } };
     }
@@ -161,7 +165,7 @@ fn refund_purchase(view: &AccountView, form: &Form) -> Markup {
         (field("purchase-which", "Purchase", None, &html! {
             select #purchase-which name="purchase" required {
                 @for purchase in purchases {
-                    option value=(purchase.id) selected[view.chosen_purchase.as_deref() == Some(purchase.id.as_str())] {
+                    option value=(purchase.id) selected[chosen == Some(purchase.id.as_str())] {
                         (text(purchase.credits, Digits::Short)) " credits, " (purchase.price.text()) " · " (names::clean(&purchase.id))
                     }
                 }
@@ -169,10 +173,10 @@ fn refund_purchase(view: &AccountView, form: &Form) -> Markup {
         }))
         (field("purchase-money", "Money", Some("In the currency that was paid. Left empty, all that is left of the price is given back."), &html! {
             input #purchase-money name="amount" inputmode="decimal" autocomplete="off" pattern="[0-9]+([.][0-9]{1,6})?"
-                title="A sum of money, such as 22.50" aria-describedby="purchase-money-note";
+                title="A sum of money, such as 22.50" aria-describedby="purchase-money-note" value=[form.typed("amount")];
         }))
-        (tick("purchase-dispute", "dispute", "The payer took the money back (a dispute)"))
-        (reason("purchase-reason", "Such as: bought by mistake"))
+        (tick(form, "purchase-dispute", "dispute", "The payer took the money back (a dispute)"))
+        (reason(form, "purchase-reason", "Such as: bought by mistake"))
         (send("Refund", true))
     })
 }
@@ -189,7 +193,7 @@ fn suspend(view: &AccountView, form: &Form) -> Markup {
         &question,
         &html! {
             p.note { (question.text) }
-            (reason("suspend-reason", "Such as: the invoice is overdue"))
+            (reason(form, "suspend-reason", "Such as: the invoice is overdue"))
             (send("Suspend", true))
         },
     )
@@ -200,7 +204,7 @@ fn resume(form: &Form) -> Markup {
         "stack",
         &html! {
             p.note { "Its agents answer again at once, as far as its credits go." }
-            (reason("resume-reason", "Such as: the invoice is paid"))
+            (reason(form, "resume-reason", "Such as: the invoice is paid"))
             (send("Resume", false))
         },
     )

@@ -1,7 +1,7 @@
 //! What can be done with a plugin by hand.
 
 use super::{PluginSlot, PluginView, UploadRow};
-use crate::console::parts::{act, digest_option};
+use crate::console::parts::{act, digest_option, whole};
 use crate::console::plugins::PluginKind;
 use crate::forms::{Form, Question, field, hidden, reason};
 use crate::names;
@@ -19,7 +19,7 @@ pub(super) fn acts(view: &PluginView) -> Markup {
                 p.note { "Each is on record for ever, with your key and the reason." }
                 @if let Some(form) = &forms.release { (act("release", "Release", true, &release(view, form))) }
                 @if let Some(form) = &forms.roll_back {
-                    (act("roll-back", "Roll back", false, &if is_back { roll_back(view, form) } else {
+                    (act("roll-back", "Roll back", form.is_refused(), &if is_back { roll_back(view, form) } else {
                         html! { p.note { "Nothing was released that could be taken back." } }
                     }))
                 }
@@ -29,7 +29,7 @@ pub(super) fn acts(view: &PluginView) -> Markup {
 }
 
 /// The field `plugin_config`: a choice where there is one.
-pub(super) fn slot_field(id: &str, slots: &[&PluginSlot]) -> Markup {
+pub(super) fn slot_field(form: &Form, id: &str, slots: &[&PluginSlot]) -> Markup {
     match slots {
         [only] => hidden("plugin_config", &only.name),
         slots => field(
@@ -38,7 +38,7 @@ pub(super) fn slot_field(id: &str, slots: &[&PluginSlot]) -> Markup {
             None,
             &html! {
                 select id=(id) name="plugin_config" required {
-                    @for slot in slots { option value=(slot.name) { (names::clean(&slot.name)) } }
+                    @for slot in slots { option value=(slot.name) selected[form.has_typed("plugin_config", &slot.name)] { (names::clean(&slot.name)) } }
                 }
             },
         ),
@@ -59,29 +59,37 @@ fn release(view: &PluginView, form: &Form) -> Markup {
         ("shadow", "Shadow", beside),
     ];
     form.around("stack", &html! {
-        (slot_field("release-slot", &slots))
-        (uploads_field("release-version", "digest", "Version", &view.versions, live.map(|pair| pair.digest)))
-        (uploads_field("release-config", "config_digest", "Configuration", &view.configs, live.map(|pair| pair.config_digest)))
+        (slot_field(form, "release-slot", &slots))
+        (uploads_field(form, "release-version", "digest", "Version", &view.versions, live.map(|pair| pair.digest)))
+        (uploads_field(form, "release-config", "config_digest", "Configuration", &view.configs, live.map(|pair| pair.config_digest)))
         fieldset.modes data-modes {
             legend { "How" }
             @for (value, label, meaning) in modes {
                 div.check {
-                    input id={ "mode-" (value) } type="radio" name="mode" value=(value) required checked[value == "shadow"];
+                    input id={ "mode-" (value) } type="radio" name="mode" value=(value) required checked[value == form.typed("mode").unwrap_or("shadow")];
                     label for={ "mode-" (value) } { (label) span.sub { (meaning) } }
                 }
             }
             div.percent {
                 (field("share-percent", "Share, in per cent", None, &html! {
-                    input #share-percent name="share_percent" type="number" min="1" max="100" placeholder="10";
+                    input #share-percent name="share_percent" type="number" min="1" max="100" placeholder="10"
+                        value=[form.typed("share_percent")];
                 }))
             }
         }
-        (reason("release-reason", "Such as: new prices of the provider"))
+        (reason(form, "release-reason", "Such as: new prices of the provider"))
         div.actions { button type="submit" { "Release" } }
     })
 }
 
-fn uploads_field(id: &str, name: &str, label: &str, uploads: &[UploadRow], live: Option<Digest>) -> Markup {
+fn uploads_field(
+    form: &Form,
+    id: &str,
+    name: &str,
+    label: &str,
+    uploads: &[UploadRow],
+    live: Option<Digest>,
+) -> Markup {
     field(
         id,
         label,
@@ -92,7 +100,7 @@ fn uploads_field(id: &str, name: &str, label: &str, uploads: &[UploadRow], live:
                 @for upload in uploads {
                     @let day = times::date_text(chrono_tz::UTC, upload.at);
                     @let note = if live == Some(upload.digest) { format!("{day}, live") } else { day };
-                    (digest_option(&upload.digest, false, Some(&note)))
+                    (digest_option(&upload.digest, form.has_typed(name, &whole(&upload.digest)), Some(&note)))
                 }
             }
         },
@@ -112,8 +120,8 @@ fn roll_back(view: &PluginView, form: &Form) -> Markup {
         &question,
         &html! {
             p.note { (question.text) }
-            (slot_field("back-slot", &slots))
-            (reason("back-reason", "Such as: voice calls came out too dear"))
+            (slot_field(form, "back-slot", &slots))
+            (reason(form, "back-reason", "Such as: voice calls came out too dear"))
             div.actions { button.danger type="submit" { "Roll back" } }
         },
     )

@@ -98,9 +98,9 @@ pub(super) fn shadow(console: &Console, view: &PluginView, found: &ShadowView) -
                 }
             }
             @if let Some(form) = &view.forms.end_shadow {
-                (act(&format!("end-{id}"), "End the shadow", false, &form.around("stack", &html! {
+                (act(&format!("end-{id}"), "End the shadow", form.is_refused(), &form.around("stack", &html! {
                     (hidden("plugin_config", &found.slot))
-                    (reason(&format!("end-{id}-reason"), "Such as: it prices as it should"))
+                    (reason(form, &format!("end-{id}-reason"), "Such as: it prices as it should"))
                     div.actions { button type="submit" { "End" } }
                 })))
             }

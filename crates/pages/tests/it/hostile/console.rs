@@ -15,7 +15,14 @@ use pages::{Form, Frame, LogEntry, Notice, Tone};
 pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
     let some = || Some(name.to_owned());
     let text = || name.to_owned();
-    let form = || Form { action: text(), csrf: text(), request: text() };
+    let form = || Form {
+        action: text(),
+        csrf: text(),
+        request: text(),
+        typed: ["credits", "reason", "charge", "digest", "url", "accounts", "description", "share_percent", "amount"]
+            .map(|field| (field.to_owned(), text()))
+            .to_vec(),
+    };
     // What is said in the caller's own words.
     let words = || name.chars().take(300).collect::<String>();
     let sections = Sections {
@@ -198,6 +205,7 @@ pub(super) fn pages(name: &str, entry: &LogEntry) -> Vec<String> {
             path: text(),
             account: some(),
             account_url: some(),
+            reason: some(),
             made: some(),
             request_id: some(),
         };
