@@ -4,13 +4,16 @@
 use crate::store::{Core, RedbStore};
 use ledger_store::StoreError;
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// What is told.
 pub(crate) struct Measures {
     checkpoint_seconds: Histogram,
     checkpoint_failures: Counter,
     pub(crate) recoveries: Counter,
+    /// When the last checkpoint ended.
+    last_checkpoint: Mutex<Option<Instant>>,
 }
 
 impl std::fmt::Debug for Measures {
@@ -28,12 +31,16 @@ impl Measures {
             checkpoint_seconds: histogram!("purser_checkpoint_seconds"),
             checkpoint_failures: counter!("purser_checkpoint_failures_total"),
             recoveries: counter!("purser_store_recoveries_total"),
+            last_checkpoint: Mutex::default(),
         }
     }
 
     pub(crate) fn checkpoint(&self, took: Duration, result: &Result<bool, StoreError>) {
         match result {
-            Ok(true) => self.checkpoint_seconds.record(took),
+            Ok(true) => {
+                self.checkpoint_seconds.record(took);
+                *self.last_checkpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
             Ok(false) => {}
             Err(_) => self.checkpoint_failures.increment(1),
         }
@@ -61,6 +68,12 @@ pub struct Figures {
 }
 
 impl RedbStore {
+    /// How long ago the last checkpoint was written; `None` where there was none since the store was opened.
+    pub fn checkpoint_age(&self) -> Option<Duration> {
+        let last = *self.core().measures.last_checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+        last.map(|last| last.elapsed())
+    }
+
     /// How the store stands now. Looks at the sizes of files, and at nothing in them.
     pub fn figures(&self) -> Result<Figures, StoreError> {
         let core: &Core = self.core();

@@ -29,6 +29,9 @@ pub struct AuditEntry {
     /// The account that it was done to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Why, where whoever did it said so and nothing else keeps it: the journal has the reasons of acts upon balances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// What came into being by it, where the path does not say: an id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<String>,

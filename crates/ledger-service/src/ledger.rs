@@ -362,6 +362,16 @@ impl Ledger {
         self.open_holds.read().0
     }
 
+    /// What the last count of all accounts found, where there was one.
+    pub fn last_count(&self) -> Option<Counted> {
+        self.open_holds.read().1
+    }
+
+    /// How many requests wait for the writer or are being committed, and how many may before more are refused.
+    pub fn waiting(&self) -> (usize, usize) {
+        self.handle().map_or((0, self.settings.queue_items_max), |handle| handle.waiting())
+    }
+
     /// Brings up to date what is measured by looking, before somebody reads it.
     pub fn measure(&self) {
         let handle = self.handle().ok();

@@ -135,6 +135,10 @@ pub trait Maintenance: Send + Sync {
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Verification, ServiceError>;
 
+    /// When what had gathered was last written to where a start reads it; `None` where that was not since this process
+    /// began. Reads no file.
+    fn last_checkpoint(&self) -> Option<Timestamp>;
+
     /// Writes a consistent copy of everything to `out`, as a tar archive, at most at this pace. It is whole once this
     /// returns `Ok`.
     fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError>;

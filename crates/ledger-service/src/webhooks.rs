@@ -12,7 +12,7 @@ mod index;
 mod records;
 mod signing;
 
-pub use deliveries::{Attempt, Delivery, DeliveryState};
+pub use deliveries::{Attempt, Delivery, DeliveryFigures, DeliveryState};
 pub use dispatcher::dispatch;
 pub use endpoints::{Disabled, Endpoint, EndpointInput};
 

@@ -41,6 +41,10 @@ impl Maintenance for Pretended {
         Ok(Verification { records: 1000, entries: 2000, accounts: 3, damages, damages_found: 7, repriced })
     }
 
+    fn last_checkpoint(&self) -> Option<ledger_core::Timestamp> {
+        ledger_core::Timestamp::parse_rfc3339("2026-10-31T23:59:30Z")
+    }
+
     fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError> {
         self.end()?;
         write!(out, "at most {bytes_per_second_max:?}").unwrap();

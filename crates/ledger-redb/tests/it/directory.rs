@@ -152,9 +152,11 @@ fn the_store_says_how_it_stands() {
     let figures = store.figures().unwrap();
     assert_eq!(figures.waiting_items, 2);
     assert!(figures.waiting_for > Duration::ZERO, "{figures:?}");
+    assert_eq!(store.checkpoint_age(), None, "none since it was opened");
     store.checkpoint().unwrap();
     let figures = store.figures().unwrap();
     assert_eq!((figures.waiting_items, figures.waiting_for), (0, Duration::ZERO));
+    assert!(store.checkpoint_age().is_some());
     let journal = std::fs::read_dir(root.path().join("journal")).unwrap();
     let bytes: u64 = journal.map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert_eq!(figures.journal_bytes, bytes);

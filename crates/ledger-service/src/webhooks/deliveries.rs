@@ -317,7 +317,41 @@ impl State {
     }
 }
 
+/// How the deliveries to an endpoint stand, those that are remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryFigures {
+    /// How many wait.
+    pub pending: u64,
+    /// How many were given up.
+    pub dead: u64,
+    /// When one last arrived.
+    pub last_success: Option<Timestamp>,
+    /// When an attempt last failed.
+    pub last_failure: Option<Timestamp>,
+}
+
+impl DeliveryFigures {
+    fn add(&mut self, delivery: &Delivery) {
+        match delivery.state {
+            DeliveryState::Pending { .. } => self.pending += 1,
+            DeliveryState::Dead { .. } => self.dead += 1,
+            DeliveryState::Delivered { at } => self.last_success = self.last_success.max(Some(at)),
+        }
+        let has_failed = |attempt: &&Attempt| !attempt.status.is_some_and(|status| (200..300).contains(&status));
+        let failed = delivery.attempts.iter().rev().find(has_failed).map(|attempt| attempt.at);
+        self.last_failure = self.last_failure.max(failed);
+    }
+}
+
 impl Ledger {
+    /// How the deliveries to an endpoint stand.
+    pub fn delivery_figures(&self, endpoint: &str) -> Result<DeliveryFigures, ServiceError> {
+        let state = self.webhooks().state()?;
+        let mut figures = DeliveryFigures::default();
+        state.of_endpoint(endpoint).for_each(|delivery| figures.add(delivery));
+        Ok(figures)
+    }
+
     /// Deliveries to an endpoint, newest first: those that stand so, after the one that a page ended with.
     pub fn deliveries(
         &self,

@@ -5,6 +5,7 @@ mod backtesting;
 mod books;
 mod breakdown;
 mod charging;
+mod finding;
 mod holding;
 mod keys;
 mod open_holds;

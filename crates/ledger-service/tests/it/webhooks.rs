@@ -374,3 +374,19 @@ async fn more_than_may_wait_for_an_endpoint_is_dead_and_can_be_sent_again() {
     assert_eq!(dead.len(), 2);
     assert_eq!(dead[0].attempts[0].error.as_deref(), Some("10000 deliveries were waiting already"));
 }
+
+#[tokio::test]
+async fn the_deliveries_to_an_endpoint_are_counted() {
+    let kit = Kit::new();
+    let made = kit.ledger.create_webhook(endpoint(&[NoticeKind::Exhausted], None)).unwrap();
+    let none = kit.ledger.delivery_figures(&made.id).unwrap();
+    assert_eq!((none.pending, none.dead, none.last_success, none.last_failure), (0, 0, None, None));
+    let (kind, at) = (NoticeKind::Exhausted, kit.ledger.now());
+    let notice = Notice { id: "nt_1_1_0".into(), kind, account: None, at, data: serde_json::json!({}) };
+    assert!(kit.ledger.record_notice(&notice).unwrap());
+    let running = Running::start(kit, status(500));
+    running.until(&made.id, |found| found.iter().any(|one| !one.attempts.is_empty())).await;
+    let figures = running.kit.ledger.delivery_figures(&made.id).unwrap();
+    assert_eq!((figures.pending, figures.dead, figures.last_success), (1, 0, None));
+    assert_eq!(figures.last_failure, Some(at));
+}

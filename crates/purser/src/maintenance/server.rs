@@ -5,7 +5,7 @@ use super::measures::Measures;
 use super::reprice::repricing;
 use super::scratch::Scratch;
 use super::{bundle, kept};
-use ledger_core::Refusal;
+use ledger_core::{Refusal, Timestamp};
 use ledger_redb::{Damage, RedbStore, Report};
 use ledger_service::ServiceError;
 use ledger_service::ports::{Clock, DamageFound, Maintenance, PluginLibrary, ToVerify, Verification};
@@ -70,6 +70,11 @@ impl Maintenance for StoreMaintenance {
         let outcome = self.look(what, progress);
         self.measures.verified(self.clock.now(), &outcome);
         outcome
+    }
+
+    fn last_checkpoint(&self) -> Option<Timestamp> {
+        let age = self.store.checkpoint_age()?;
+        Some(self.clock.now().plus_millis(-i64::try_from(age.as_millis()).ok()?))
     }
 
     fn back_up(&self, bytes_per_second_max: Option<u64>, out: &mut dyn Write) -> Result<(), ServiceError> {
@@ -165,5 +170,6 @@ mod tests {
         assert_eq!(nobody, Err(Refusal::AccountNotFound { account: "nobody".into() }.into()));
         assert!(maintenance.verify(all, &mut |_, _| ControlFlow::Break(())).is_err(), "nobody waits for it");
         maintenance.verify(all, &mut |_, _| ControlFlow::Continue(())).unwrap();
+        assert_eq!(maintenance.last_checkpoint(), None, "nothing had gathered");
     }
 }
