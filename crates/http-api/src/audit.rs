@@ -42,6 +42,8 @@ pub(crate) struct ActAnswer<'a> {
     path: &'a str,
     /// The account that it is about.
     account: Option<&'a str>,
+    /// Why, where it was said and nothing else keeps it: acts upon balances have their reason in the journal.
+    reason: Option<&'a str>,
     /// The id of what came into being, where the path does not say it.
     made: Option<&'a str>,
     /// The request.
@@ -57,6 +59,7 @@ impl<'a> ActAnswer<'a> {
             operation: &act.operation,
             path: &act.path,
             account: act.account.as_deref(),
+            reason: act.reason.as_deref(),
             made: act.made.as_deref(),
             request_id: act.request_id.as_deref(),
         }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 mod audit;
 
-pub(crate) use audit::made;
+pub(crate) use audit::{because, made};
 
 /// The cookie that holds a portal token.
 pub(crate) const PORTAL_COOKIE: &str = "purser_portal";
@@ -193,7 +193,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The value of a cookie.
-fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+pub(crate) fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     cookies.find(|(name, _)| *name == wanted).map(|(_, value)| value)

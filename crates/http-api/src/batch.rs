@@ -146,6 +146,8 @@ fn write_result(
         Ok(charged) => {
             if charged.replay {
                 seen.measures.replayed(1);
+            } else {
+                seen.measures.pulse.charged(1);
             }
             let opening: &[u8] =
                 if charged.replay { b"{\"status\":201,\"replay\":true," } else { b"{\"status\":201,\"replay\":false," };

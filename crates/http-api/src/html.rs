@@ -4,14 +4,15 @@
 pub(crate) mod assets;
 mod form;
 
-pub(crate) use form::{PageForm, form_of};
+pub(crate) use form::{PageForm, SignInForm, form_of, form_of_nobody, refused_with};
 
 use crate::auth::{Known, Sent};
+use crate::console;
 use crate::problem::Failed;
 use crate::router::Api;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ledger_core::Account;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 
 /// Nothing is inline and nothing comes from elsewhere, so that text of others that found its way into a page as markup
 /// would still do nothing.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; \
                       form-action 'self'; frame-ancestors 'none'";
 
 /// What pages say of whoever runs the service.
@@ -78,6 +79,7 @@ pub(crate) fn frame(api: &Api) -> Frame {
         product: api.pages.product.clone(),
         stylesheet: assets::STYLE.address.clone(),
         script: assets::SCRIPT.address.clone(),
+        icon: assets::ICON.address.clone(),
         zone: UTC,
         now: api.ledger.now(),
         account: None,
@@ -113,12 +115,23 @@ impl<S: Sync> FromRequestParts<S> for Viewer {
 }
 
 /// Says on a page what went wrong, in the place of the problem that a program would be told.
-pub(crate) async fn problems(State(api): State<Arc<Api>>, uri: Uri, request: Request, next: Next) -> Response {
+pub(crate) async fn problems(
+    State(api): State<Arc<Api>>,
+    method: Method,
+    uri: Uri,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     let Some(failed) = response.extensions_mut().remove::<Failed>() else {
         return response;
     };
     let status = response.status();
+    if status == StatusCode::UNAUTHORIZED && console::is_below(uri.path()) {
+        let mut sign_in = see_other(&console::sign_in_address(&method, &uri));
+        sign_in.extensions_mut().insert(failed);
+        return sign_in;
+    }
     let message = match status {
         StatusCode::UNAUTHORIZED => Message::LinkExpired,
         StatusCode::FORBIDDEN => Message::NotAllowed,
@@ -135,6 +148,9 @@ pub(crate) async fn problems(State(api): State<Arc<Api>>, uri: Uri, request: Req
 
 /// A page that says why there is nothing else.
 fn say(api: &Api, uri: &Uri, status: StatusCode, message: Message) -> Response {
+    if console::is_below(uri.path()) {
+        return (status, Html(console::say(api, message))).into_response();
+    }
     let mut frame = frame(api);
     // Who may not buy, say, may still look.
     let of_account = uri.path().strip_prefix("/portal/").and_then(|rest| rest.split('/').next());

@@ -17,6 +17,7 @@ mod auto_top_up;
 mod backtests;
 mod batch;
 mod charges;
+mod console;
 mod deductions;
 mod describe;
 mod document;

@@ -2,6 +2,8 @@
 //! `metrics` facade, and nowhere where the program has no recorder; handles are made once for each operation. Nothing of
 //! what was sent is logged but the id of the request and of the key.
 
+mod pulse;
+
 use crate::charges::IDEMPOTENCY_HIT;
 use crate::problem::{Failed, Problem};
 use crate::request_id::{RequestId, X_REQUEST_ID};
@@ -12,6 +14,7 @@ use axum::response::Response;
 use ledger_service::Caller;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
+use pulse::Pulse;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -31,6 +34,8 @@ pub(crate) struct Measures {
     /// One for each code that was met so far; codes are texts of the program's own.
     refusals: RwLock<Vec<(&'static str, Counter)>>,
     failures_logged: Throttle,
+    /// The last few minutes, for the operator's overview.
+    pub(crate) pulse: Pulse,
 }
 
 impl Measures {
@@ -47,6 +52,7 @@ impl Measures {
             replays: counter!("purser_idempotent_replays_total"),
             refusals: RwLock::default(),
             failures_logged: Throttle::default(),
+            pulse: Pulse::new(),
         }
     }
 
@@ -79,6 +85,31 @@ pub(crate) struct Watched {
     method: &'static str,
     route: &'static str,
     by_status: [OnceLock<Histogram>; STATUSES.len()],
+    charges: Charges,
+}
+
+/// What an operation has to do with charges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Charges {
+    /// Nothing.
+    None,
+    /// A success is one.
+    One,
+    /// It says how many it made.
+    Many,
+    /// A success is one, of a call that goes on or ends: how long it takes is another measure.
+    OfHold,
+}
+
+impl Charges {
+    fn of(method: &str, route: &str) -> Self {
+        match (method, route) {
+            ("POST", "/v1/charges") => Self::One,
+            ("POST", "/v1/charges/batch") => Self::Many,
+            ("POST", "/v1/holds/{hold}/settle") => Self::OfHold,
+            _ => Self::None,
+        }
+    }
 }
 
 impl Watched {
@@ -88,6 +119,7 @@ impl Watched {
             method,
             route,
             by_status: [const { OnceLock::new() }; STATUSES.len()],
+            charges: Charges::of(method, route),
         })
     }
 
@@ -104,6 +136,20 @@ impl Watched {
         match STATUSES.binary_search(&status.as_u16()) {
             Ok(place) => self.by_status[place].get_or_init(histogram).record(took),
             Err(_) => histogram().record(took),
+        }
+    }
+
+    /// Counts what was charged; a replay charged nothing.
+    fn count_charges(&self, status: StatusCode, is_replay: bool, took: Duration) {
+        let pulse = &self.measures.pulse;
+        if self.charges == Charges::None || !status.is_success() {
+            return;
+        }
+        if self.charges != Charges::Many && !is_replay {
+            pulse.charged(1);
+        }
+        if self.charges != Charges::OfHold {
+            pulse.answered(took);
         }
     }
 
@@ -187,7 +233,8 @@ pub(crate) async fn watch(State(watched): State<Arc<Watched>>, mut request: Requ
         answering.await
     };
     response.headers_mut().insert(X_REQUEST_ID, seen.id.header());
-    if response.headers().contains_key(IDEMPOTENCY_HIT) {
+    let is_replay = response.headers().contains_key(IDEMPOTENCY_HIT);
+    if is_replay {
         measures.replayed(1);
     }
     let failed = response.extensions_mut().remove::<Failed>();
@@ -196,6 +243,7 @@ pub(crate) async fn watch(State(watched): State<Arc<Watched>>, mut request: Requ
     }
     let took = began.elapsed();
     watched.record(response.status(), took);
+    watched.count_charges(response.status(), is_replay, took);
     watched.log(&seen, response.status(), took, failed.as_ref());
     response
 }

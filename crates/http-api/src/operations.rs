@@ -3,13 +3,16 @@
 
 use crate::operation::Access::{self, Key, Open};
 use crate::operation::{About, Operation};
+use crate::router::Api;
 use crate::{
-    accounts, alerts, audit, auto_top_up, backtests, batch, charges, deductions, entries, erasures, events, grants,
-    health, holds, html, journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, reference, refunds,
-    scrape, statements, subscriptions, test_clock, transfers, usage, webhooks,
+    accounts, alerts, audit, auto_top_up, backtests, batch, charges, console, deductions, entries, erasures, events,
+    grants, health, holds, html, journal, keys, maintenance, plugins, portal, purchases, quotes, receipts, reference,
+    refunds, scrape, statements, subscriptions, test_clock, transfers, usage, webhooks,
 };
+use axum::handler::Handler;
 use axum::http::Method;
 use ledger_service::Scope;
+use std::sync::Arc;
 
 const fn admin(about: About) -> Access {
     Key { scopes: &[Scope::Admin], about }
@@ -39,6 +42,16 @@ const fn buy(about: About) -> Access {
 /// What those who buy may read of what they may set.
 const fn read_or_buy(about: About) -> Access {
     Key { scopes: &[Scope::Read, Scope::Purchase], about }
+}
+
+/// What whoever may see anything in the console may.
+const fn see_console() -> Access {
+    Key { scopes: &[Scope::Read, Scope::Plugins], about: About::Everybody }
+}
+
+/// What an administrator does by a form of the console.
+fn by_form<H: Handler<T, Arc<Api>>, T: 'static>(path: &'static str, id: &'static str, handler: H) -> Operation {
+    Operation::post(path, id, admin(About::Everybody), handler).for_browsers()
 }
 
 /// All of them, in the order in which the document lists them.
@@ -196,6 +209,58 @@ pub(crate) fn all() -> Vec<Operation> {
         Operation::get("/portal/{account}/companies", "showCompanies", read(Account), portal::show_companies)
             .for_browsers(),
         Operation::post("/portal/{account}/companies", "allocate", buy(Account), portal::allocate).for_browsers(),
+        // The operator's console.
+        Operation::get("/console/sign-in", "showSignIn", Open, console::show_sign_in).for_browsers(),
+        Operation::post("/console/sign-in", "signIn", Open, console::sign_in).for_browsers(),
+        Operation::post("/console/sign-out", "signOut", see_console(), console::sign_out).for_browsers(),
+        Operation::get("/console", "showConsole", see_console(), console::show_overview).for_browsers(),
+        Operation::get("/console/live.json", "getLiveNumbers", read(Everybody), console::live).for_browsers(),
+        Operation::get("/console/accounts", "showAccounts", read(Everybody), console::show_accounts).for_browsers(),
+        Operation::get("/console/accounts/{account}", "showAccount", read(Everybody), console::show_account)
+            .for_browsers(),
+        by_form("/console/accounts/{account}/grant", "grantByForm", console::grant),
+        by_form("/console/accounts/{account}/deduct", "deductByForm", console::deduct),
+        by_form("/console/accounts/{account}/refund", "refundChargeByForm", console::refund),
+        by_form("/console/accounts/{account}/void-grant", "voidGrantByForm", console::void_grant),
+        by_form("/console/accounts/{account}/refund-purchase", "refundPurchaseByForm", console::refund_purchase),
+        by_form("/console/accounts/{account}/suspend", "suspendByForm", console::suspend),
+        by_form("/console/accounts/{account}/resume", "resumeByForm", console::resume),
+        by_form("/console/accounts/{account}/plan", "changePlanByForm", console::change_plan),
+        Operation::get("/console/holds", "showHolds", read(Everybody), console::show_holds).for_browsers(),
+        Operation::get("/console/plugins", "showPlugins", operate_plugins(), console::show_plugins).for_browsers(),
+        Operation::get("/console/plugins/{name}", "showPlugin", operate_plugins(), console::show_plugin).for_browsers(),
+        Operation::post("/console/plugins/{name}/release", "releaseByForm", operate_plugins(), console::release)
+            .for_browsers(),
+        Operation::post("/console/plugins/{name}/rollback", "rollBackByForm", operate_plugins(), console::roll_back)
+            .for_browsers(),
+        Operation::post(
+            "/console/plugins/{name}/end-shadow",
+            "endShadowByForm",
+            operate_plugins(),
+            console::end_shadow,
+        )
+        .for_browsers(),
+        Operation::get("/console/backtests", "showBacktests", operate_plugins(), console::show_backtests)
+            .for_browsers(),
+        Operation::post("/console/backtests/start", "startBacktestByForm", operate_plugins(), console::start_backtest)
+            .for_browsers(),
+        Operation::post(
+            "/console/backtests/cancel",
+            "cancelBacktestByForm",
+            operate_plugins(),
+            console::cancel_backtest,
+        )
+        .for_browsers(),
+        Operation::get("/console/webhooks", "showWebhooks", admin(Everybody), console::show_webhooks).for_browsers(),
+        Operation::get("/console/webhooks/{id}", "showWebhook", admin(Everybody), console::show_endpoint)
+            .for_browsers(),
+        by_form("/console/webhooks/add", "addWebhookByForm", console::add_webhook),
+        by_form("/console/webhooks/resend", "resendDeliveryByForm", console::resend),
+        by_form("/console/webhooks/{id}/resend-dead", "resendDeadByForm", console::resend_dead),
+        by_form("/console/webhooks/{id}/enable", "enableWebhookByForm", console::enable),
+        by_form("/console/webhooks/{id}/rotate", "rotateSecretByForm", console::rotate),
+        by_form("/console/webhooks/{id}/delete", "deleteWebhookByForm", console::delete),
+        Operation::get("/console/audit", "showAudit", admin(Everybody), console::show_audit).for_browsers(),
         Operation::get("/assets/{file}", "getAsset", Open, html::assets::read).for_browsers(),
         Operation::get("/healthz", "getHealth", Open, health::healthz),
         Operation::get("/readyz", "getReadiness", Open, health::readyz),

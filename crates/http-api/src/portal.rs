@@ -9,10 +9,10 @@ mod alerts;
 mod auto_top_up;
 mod buying;
 mod companies;
-mod credits;
+pub(crate) mod credits;
 mod downloads;
-mod log;
-mod purchases;
+pub(crate) mod log;
+pub(crate) mod purchases;
 mod statements;
 mod token;
 
@@ -29,6 +29,7 @@ pub(crate) use token::{TokenAnswer, create as create_token, open};
 use crate::html::{self, Viewer};
 use crate::router::Api;
 use ledger_core::Account;
+use ledger_service::error::FieldProblem;
 use ledger_service::{Caller, Scope, ServiceError};
 use pages::{Frame, Links, Notice, Tone};
 use std::sync::Arc;
@@ -59,7 +60,7 @@ fn may_buy(caller: &Caller) -> bool {
     caller.has(&[Scope::Purchase])
 }
 
-fn good(text: impl Into<String>) -> Notice {
+pub(crate) fn good(text: impl Into<String>) -> Notice {
     Notice { tone: Tone::Good, text: text.into() }
 }
 
@@ -67,18 +68,25 @@ fn good(text: impl Into<String>) -> Notice {
 /// an operator can mend is no matter of the form.
 fn of_form(error: ServiceError) -> Result<Notice, ServiceError> {
     let text = match error {
-        ServiceError::Invalid(problems) => {
-            let said = problems.iter().map(|problem| format!("{} {}", problem.field.replace('_', " "), problem.reason));
-            said.collect::<Vec<_>>().join("; ")
-        }
+        ServiceError::Invalid(problems) => said_of(&problems),
         ServiceError::Refused(refusal) => crate::problem::Problem::from(ServiceError::Refused(refusal)).detail,
         other => return Err(other),
     };
-    let mut text = text;
+    Ok(nothing_changed(text))
+}
+
+/// What is wrong with fields, in a sentence.
+pub(crate) fn said_of(problems: &[FieldProblem]) -> String {
+    let said = problems.iter().map(|problem| format!("{} {}", problem.field.replace('_', " "), problem.reason));
+    said.collect::<Vec<_>>().join("; ")
+}
+
+/// Says of a form that it changed nothing, and why.
+pub(crate) fn nothing_changed(mut text: String) -> Notice {
     if let Some(first) = text.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    Ok(Notice { tone: Tone::Bad, text: format!("Nothing was changed. {text}.") })
+    Notice { tone: Tone::Bad, text: format!("Nothing was changed. {text}.") }
 }
 
 /// Does what may block off the threads that serve others, with what is there to be read.

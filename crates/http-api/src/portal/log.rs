@@ -66,12 +66,7 @@ pub(crate) fn row_of(api: &Api, account: &Account, recorded: &Recorded) -> Resul
         sequence: entry.sequence,
         id: answer.id.0.to_string(),
         entry_type: answer.r#type.to_owned(),
-        kind: match answer.activity.map(|activity| api.ledger.kind_of(activity)) {
-            Some(ActivityKind::Chat) => Kind::Chat,
-            Some(ActivityKind::Voice) => Kind::Voice,
-            Some(ActivityKind::Other) => Kind::Other,
-            None => Kind::Ledger,
-        },
+        kind: answer.activity.map_or(Kind::Ledger, |activity| kind_of(&api.ledger, activity)),
         activity: answer.activity.map(str::to_owned),
         at: entry.at,
         recorded_at: entry.recorded_at,
@@ -109,6 +104,15 @@ pub(crate) fn row_of(api: &Api, account: &Account, recorded: &Recorded) -> Resul
         hash: answer.hash.0.to_string(),
         receipt_url: of_charge.then(|| format!("/v1/charges/{}/receipt", answer.id.0)),
     })
+}
+
+/// The kind of an activity.
+pub(crate) fn kind_of(ledger: &Ledger, activity: &str) -> Kind {
+    match ledger.kind_of(activity) {
+        ActivityKind::Chat => Kind::Chat,
+        ActivityKind::Voice => Kind::Voice,
+        ActivityKind::Other => Kind::Other,
+    }
 }
 
 /// What else is known of an entry, each with its name.

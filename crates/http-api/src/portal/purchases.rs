@@ -176,12 +176,12 @@ fn pack(pack: &ledger_service::Pack) -> Pack {
     }
 }
 
-pub(super) fn money(amount: Amount, currency: &str, decimals: u32) -> Money {
+pub(crate) fn money(amount: Amount, currency: &str, decimals: u32) -> Money {
     Money { amount, currency: currency.to_owned(), decimals }
 }
 
 /// How many decimals a currency has, as far as the shop says so; most have two.
-fn decimals_of(shop: &Shop, currency: &str) -> u32 {
+pub(crate) fn decimals_of(shop: &Shop, currency: &str) -> u32 {
     let of_packs = shop.packs.iter().map(|pack| (&pack.currency, pack.currency_decimals));
     let mut known = of_packs.chain(shop.custom.iter().map(|custom| (&custom.currency, custom.currency_decimals)));
     known.find(|(known, _)| ***known == *currency).map_or(2, |(_, decimals)| decimals)

@@ -175,13 +175,18 @@ impl Case {
         }
         let is_page =
             response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
+        let is_led_to_sign_in = response
+            .headers()
+            .get(header::LOCATION)
+            .is_some_and(|to| to.as_bytes().starts_with(b"/console/sign-in?next="));
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
         match status {
+            StatusCode::SEE_OTHER if is_led_to_sign_in => 'u',
             StatusCode::UNAUTHORIZED if operation != "openPortal" => 'u',
             StatusCode::FORBIDDEN => 's',
-            // A page has no code, and all that these ask for is there, but for the file.
-            StatusCode::NOT_FOUND if is_page && operation != "getAsset" => '-',
+            // A page has no code, and all that these ask for is there, but for a file, a plugin and an endpoint.
+            StatusCode::NOT_FOUND if is_page && !["getAsset", "showPlugin", "showWebhook"].contains(&operation) => '-',
             StatusCode::NOT_FOUND if HIDDEN.contains(&problem["code"].as_str().unwrap_or_default()) => '-',
             _ => '+',
         }

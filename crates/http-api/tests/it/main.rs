@@ -6,6 +6,7 @@ mod backtests;
 mod bad_input;
 mod bodies;
 mod client;
+mod console;
 mod events;
 mod examples;
 mod exchanges;
