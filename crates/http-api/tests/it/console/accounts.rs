@@ -146,7 +146,7 @@ async fn what_is_wrong_with_a_form_is_said_and_it_stays_as_typed() {
     let bad = [("url", "not an address"), ("description", "ours"), ("accounts", "acme, b/d")];
     operator.refused(webhooks, "/console/webhooks/add", &bad, "and &quot;b/d&quot; is none").await;
     operator
-        .refused(webhooks, "/console/webhooks/add", &[("url", "https://a.example"), ("events", "none")], "Events must")
+        .refused(webhooks, "/console/webhooks/add", &[("url", "https://a.example"), ("events", "x")], "Events must")
         .await;
     let plugin = "/console/plugins/per-unit";
     let nothing = [("plugin_config", "units"), ("mode", "live"), ("reason", "none chosen")];
