@@ -64,7 +64,9 @@ async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: 
         Err(problem) => return problem.into_response(),
     };
     parts.extensions.insert(Known(caller.clone()));
-    parts.extensions.insert(sent);
+    if let Some(sent) = sent {
+        parts.extensions.insert(sent);
+    }
     if let Some(seen) = parts.extensions.get::<Arc<Seen>>() {
         // Set once, since a request passes one guard.
         let _ = seen.caller.set(caller.clone());
@@ -78,11 +80,17 @@ async fn guard_request(State(guard): State<Arc<Guard>>, request: Request, next: 
 }
 
 impl Guard {
-    async fn admit(&self, parts: &mut Parts) -> Result<(Arc<Caller>, Sent), Problem> {
+    async fn admit(&self, parts: &mut Parts) -> Result<(Arc<Caller>, Option<Sent>), Problem> {
+        if let Some(secret) = bearer(&parts.headers) {
+            let caller = self.api.ledger.keyring().caller(secret).ok_or_else(Problem::unauthenticated)?;
+            let sent = self.is_page.then(|| Sent::new(secret));
+            self.let_in(&caller, parts).await?;
+            return Ok((caller, sent));
+        }
         let mut refused = None;
-        for (caller, sent) in self.callers(parts) {
+        for (caller, sent) in self.by_cookies(parts) {
             match self.let_in(&caller, parts).await {
-                Ok(()) => return Ok((caller, sent)),
+                Ok(()) => return Ok((caller, Some(sent))),
                 Err(problem) => drop(refused.get_or_insert(problem)),
             }
         }
@@ -107,20 +115,19 @@ impl Guard {
         }
     }
 
-    /// Whoever it may be. A key is sent in the header. A browser sends what it has in cookies: a portal token, and where
-    /// support staff look at a customer's page their session too. Cookies come along with whatever another site makes the
-    /// browser send, so that they are taken for reading, and for the forms of pages, which prove where they come from
-    /// (see [`crate::html::PageForm`]).
-    fn callers(&self, parts: &Parts) -> Vec<(Arc<Caller>, Sent)> {
+    /// Whoever it may be by what a browser has in cookies: a portal token, and where support staff look at a customer's page
+    /// their session too. Cookies come along with whatever another site makes the browser send, so that they are taken for
+    /// reading, and for the forms of pages, which prove where they come from (see [`crate::html::PageForm`]).
+    fn by_cookies(&self, parts: &Parts) -> Vec<(Arc<Caller>, Sent)> {
         let keyring = self.api.ledger.keyring();
         let is_for_cookies = self.is_page || parts.method == Method::GET;
-        if let Some(secret) = bearer(&parts.headers) {
-            return keyring.caller(secret).map(|caller| (caller, Sent::new(secret))).into_iter().collect();
-        }
         if !is_for_cookies || parts.headers.contains_key(header::AUTHORIZATION) {
             return Vec::new();
         }
-        let portal = cookie(&parts.headers, PORTAL_COOKIE).map(|token| (keyring.portal_caller(token), token));
+        // Nobody gets into the console by a customer's link, and whoever has one is to be asked for a key there.
+        let is_for_portal = !parts.uri.path().starts_with("/console");
+        let portal = cookie(&parts.headers, PORTAL_COOKIE).filter(|_| is_for_portal);
+        let portal = portal.map(|token| (keyring.portal_caller(token), token));
         let session = cookie(&parts.headers, SESSION_COOKIE).map(|token| (keyring.session_caller(token), token));
         let known = [portal, session].into_iter().flatten();
         known.filter_map(|(caller, token)| Some((caller?, Sent::new(token)))).collect()

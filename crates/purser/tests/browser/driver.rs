@@ -140,11 +140,21 @@ impl Browser {
         self.page.set_window_size(look.width, 1000).await.unwrap();
         let height = self.eval("document.documentElement.scrollHeight").await.as_u64().unwrap();
         self.page.set_window_size(look.width, u32::try_from(height).unwrap().clamp(600, 6000)).await.unwrap();
+        self.keep_picture(name, look).await;
+        self.page.set_window_size(look.width, 1000).await.unwrap();
+    }
+
+    /// A picture of the upper part of a page.
+    pub(crate) async fn picture_of_top(&self, name: &str, look: Look, height: u32) {
+        self.page.set_window_size(look.width, height).await.unwrap();
+        self.keep_picture(name, look).await;
+    }
+
+    async fn keep_picture(&self, name: &str, look: Look) {
         let png = self.page.screenshot().await.unwrap();
         let folder = screenshots();
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{name}-{}.png", look.name)), png).unwrap();
-        self.page.set_window_size(look.width, 1000).await.unwrap();
     }
 
     /// Holds the page to what axe-core finds, and to its width.

@@ -29,6 +29,22 @@ async fn every_page_is_accessible_and_fits() {
     }
 }
 
+/// The pictures of README: an account with much to show.
+#[tokio::test]
+async fn a_busy_account_has_much_to_show() {
+    let site = Site::busy().await;
+    let browser = Browser::open().await;
+    browser.go(&site.link("acme", json!({})).await).await;
+    browser.until_said("Live").await;
+    browser.picture_of_top("busy", LAPTOP, 1260).await;
+    browser.is_accessible("busy").await;
+    let bars = "document.querySelectorAll('[data-chart] .hit').length";
+    assert_eq!(browser.eval(bars).await, json!(30));
+    browser.click_on("Purchase").await;
+    browser.until_said("Auto top-up").await;
+    browser.picture_of_top("busy-purchases", LAPTOP, 1000).await;
+}
+
 #[tokio::test]
 async fn the_night_is_dark_and_a_choice_is_kept() {
     let site = Site::with_history().await;

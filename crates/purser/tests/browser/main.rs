@@ -1,6 +1,7 @@
 //! The pages as people use them: the built program, and Chromium.
 #![allow(clippy::unwrap_used, missing_docs, reason = "test code: panicking is how it fails")]
 
+mod console;
 mod credits;
 mod driver;
 mod entry;

@@ -45,6 +45,32 @@ impl Site {
         site
     }
 
+    /// A server with `acme`, which has used credits on every day of the last month, by several models and agents.
+    pub(crate) async fn busy() -> Self {
+        let site = Self::new();
+        site.put("acme", json!({ "name": "Acme Ltd", "plan": "pro", "timezone": "Europe/Berlin" })).await;
+        let models = ["gpt-4o", "claude-sonnet-4-5", "gemini-2.5-flash", "gpt-4o-mini"];
+        let agents = ["support", "sales", "onboarding"];
+        for day in 0..35_usize {
+            let date = if day < 12 { format!("2026-10-{}", 20 + day) } else { format!("2026-11-{:02}", day - 11) };
+            site.set_clock(&format!("{date}T12:{:02}:00Z", day % 60)).await;
+            for (place, model) in models.iter().enumerate() {
+                // As much as looks like a business that grows, with weekends; no randomness, so that pictures are the same.
+                let busy = if day % 7 < 2 { 1 } else { 3 } * (20 + day) * (place + 2);
+                let usage = json!({ "input_tokens": 45 * busy, "output_tokens": 7 * busy, "messages": busy / 10 });
+                let event = json!({ "model": model, "agent": agents[(day + place) % 3], "usage": usage });
+                site.charge(&format!("{day}-{place}"), event).await;
+            }
+            let call = json!({ "activity": "voice_inbound", "model": "gpt-realtime", "agent": "reception",
+                               "usage": { "seconds": 60 * (2 + day % 5) } });
+            site.charge(&format!("{day}-call"), call).await;
+        }
+        let bought = Call::post("/v1/accounts/acme/purchases", &json!({ "pack": "medium" })).unwrap();
+        expect(&site.client, bought.with_idempotency_key("pack"), 201).await;
+        site.set_clock(NOW).await;
+        site
+    }
+
     pub(crate) async fn set_clock(&self, now: &str) {
         expect(&self.client, Call::post("/v1/test-clock", &json!({ "now": now })).unwrap(), 200).await;
     }
