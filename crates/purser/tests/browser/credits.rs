@@ -158,11 +158,15 @@ async fn it_is_whole_without_scripts() {
         assert!(text.contains(&said.to_lowercase()), "{said} is not in {text}");
     }
     browser.click_on("7 days").await;
-    assert!(browser.page.current_url().await.unwrap().as_str().contains("window=7d"));
+    browser.until_at("window=7d").await;
     browser.click_on("Purchase").await;
+    browser.until_at("/purchases").await;
     browser.click("ul.packs li:first-child a.button").await;
-    assert!(browser.text("h1").await.contains("1,000"), "a page asks in the place of a dialog");
+    // A page asks in the place of a dialog.
+    browser.until_at("/purchases/confirm").await;
+    assert!(browser.text("h1").await.contains("1,000"));
     browser.click("main form button[type=submit]").await;
-    assert!(browser.text("body").await.contains("1000 credits were added"));
+    browser.until_at("bought=").await;
+    assert!(browser.text(".notice.good").await.contains("1000 credits were added"));
     assert_eq!(site.balance("acme").await["purchased"], Value::from("1000"));
 }

@@ -130,6 +130,12 @@ impl Browser {
         .await;
     }
 
+    /// Waits until the address has this in it; no script is needed for it.
+    pub(crate) async fn until_at(&self, part: &str) {
+        let is_there = || async { self.page.current_url().await.unwrap().as_str().contains(part) };
+        until(is_there, || format!("the address never had {part}")).await;
+    }
+
     /// Waits until the page says this somewhere.
     pub(crate) async fn until_said(&self, text: &str) {
         self.until(&format!("document.body.innerText.includes({})", json!(text))).await;
