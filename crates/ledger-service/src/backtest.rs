@@ -38,8 +38,9 @@ use std::time::Duration;
 const DAY_MS: i64 = 86_400_000;
 /// Over how many days, where it is not said and nothing more is demanded.
 const DAYS: i64 = 30;
-/// How much of one core a backtest takes at most, where it is not said.
-const CPU_PERCENT: u32 = 50;
+/// How much of one core a backtest takes at most, where it is not said: so little that those who are served beside it
+/// hardly notice. Whoever waits for the result asks for more.
+const CPU_PERCENT: u32 = 10;
 /// How much it may take at most, on a machine that has so many cores: eight.
 pub const BACKTEST_CPU_PERCENT_MAX: u32 = 800;
 

@@ -51,7 +51,7 @@ struct NewBacktest {
     /// Only these accounts; one over some accounts does not count where a release demands one.
     #[schemars(length(min = 1, max = 1000))]
     accounts: Option<Vec<AccountId>>,
-    /// How much of one core it may take, in percent; 50 where it is left out. Above 100 it is a part of several: a thread
+    /// How much of one core it may take, in percent; 10 where it is left out. Above 100 it is a part of several: a thread
     /// for each goes through accounts of its own. What comes out is the same.
     #[schemars(range(min = 1, max = 800))]
     cpu_percent: Option<u32>,

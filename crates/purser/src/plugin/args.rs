@@ -263,7 +263,7 @@ pub(crate) struct Backtest {
     /// Which accounts, separated by commas [default: all]
     #[arg(long, value_delimiter = ',', value_parser = parse_account)]
     pub(crate) accounts: Vec<String>,
-    /// How much of one of the server's cores it may take, in percent; above 100, a part of several [default: 50]
+    /// How much of one of the server's cores it may take, in percent; above 100, a part of several [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=800))]
     pub(crate) cpu_percent: Option<u32>,
     /// Why, for whoever asks later
